@@ -198,14 +198,16 @@ impl PartialOrd for Hostname {
     }
 }
 
-/// Canonical DNS order (RFC 4034 §6.1): by labels from the right.
+/// By wire form: cheap, and the same for look-ups that have only octets.
 impl Ord for Hostname {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        let reversed = |name: &Self| -> smallvec::SmallVec<[Vec<u8>; 8]> {
-            let mut parts: smallvec::SmallVec<[Vec<u8>; 8]> = labels(&name.wire).map(<[u8]>::to_vec).collect();
-            parts.reverse();
-            parts
-        };
-        if self.wire == other.wire { core::cmp::Ordering::Equal } else { reversed(self).cmp(&reversed(other)) }
+        self.wire.cmp(&other.wire)
+    }
+}
+
+/// A look-up by octets in a map that is keyed by hostnames.
+impl core::borrow::Borrow<[u8]> for Hostname {
+    fn borrow(&self) -> &[u8] {
+        &self.wire
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::cluster::{ClusterId, Override};
+use crate::cluster::ClusterId;
 use crate::hostname::Hostname;
 
 /// The weight of an endpoint that sets none (R5).
@@ -99,7 +99,6 @@ pub struct Endpoint {
     pub(crate) ready: bool,
     pub(crate) policy: Policy,
     pub(crate) changed: u32,
-    pub(crate) held_back: Option<Override>,
 }
 
 impl Endpoint {
@@ -114,7 +113,6 @@ impl Endpoint {
             ready: true,
             policy: Policy::default(),
             changed: 0,
-            held_back: None,
         };
         for address in addresses {
             if !endpoint.addresses.contains(&address) {
@@ -161,12 +159,6 @@ impl Endpoint {
     /// With the publisher's Unix time of its last change (D7).
     pub fn changed(mut self, unix_seconds: u32) -> Self {
         self.changed = unix_seconds;
-        self
-    }
-
-    /// With an operator's override of this hostname at this cluster (R24).
-    pub fn held_back(mut self, held_back: impl Into<Override>) -> Self {
-        self.held_back = Some(held_back.into());
         self
     }
 }

@@ -10,28 +10,45 @@
 //!              └──► Changes: what may be answered now, and before
 //! ```
 
+mod builder;
 mod chance;
 mod changes;
 mod cluster;
+mod clusters;
+mod contest;
+mod decide;
 mod decision;
+mod digest;
 mod edit;
+mod entry;
+mod explain;
 mod hostname;
 mod hostname_state;
 mod live;
+mod names;
 #[cfg(feature = "wire")]
 mod observe;
 mod outcome;
+mod overrides;
+mod possible;
 mod record_type;
+mod settings;
+mod share;
+mod shuffle;
 mod snapshot;
 mod zone;
+mod zones;
 
 #[cfg(feature = "wire")]
 pub mod wire;
 
+pub use crate::builder::Builder;
 pub use crate::chance::Chance;
-pub use crate::changes::Changes;
+pub use crate::changes::{Answers, Cause, Change, Changes};
 pub use crate::cluster::{ClusterId, ClusterIdError, ClusterState, Override, OverrideState};
-pub use crate::edit::Edit;
+pub use crate::clusters::ClusterStatus;
+pub use crate::edit::{Edit, Refused};
+pub use crate::explain::{ExplainedEndpoint, Explanation, Warning};
 pub use crate::hostname::{Hostname, HostnameError};
 pub use crate::hostname_state::{
     AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
@@ -39,7 +56,11 @@ pub use crate::hostname_state::{
 pub use crate::live::Live;
 #[cfg(feature = "wire")]
 pub use crate::observe::{Exchange, Observe, Way};
-pub use crate::outcome::Addresses;
+pub use crate::outcome::{Addresses, NoData, Origin, Outcome, Query, Records, TargetOutcome};
+pub use crate::possible::{ClusterShare, Family, Possible};
 pub use crate::record_type::{Rcode, RecordType, UnknownRecordType};
+pub use crate::settings::{DEFAULT_MAX_ADDRESSES, OutsideZones, Settings};
+pub use crate::share::Share;
 pub use crate::snapshot::Snapshot;
 pub use crate::zone::{NameServer, StaticData, StaticRecord, Zone};
+pub use crate::zones::{ZonePlace, ZoneProblem, Zones};

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use crate::hostname::Hostname;
 use crate::hostname_state::Ttl;
+use crate::record_type::RecordType;
 
 /// A name server of a zone, with the addresses that are its glue (D8).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,21 @@ pub enum StaticData {
     Ns(Hostname),
 }
 
+impl StaticData {
+    /// The type of a record with this content.
+    pub const fn record_type(&self) -> RecordType {
+        match self {
+            Self::Address(IpAddr::V4(_)) => RecordType::A,
+            Self::Address(IpAddr::V6(_)) => RecordType::AAAA,
+            Self::Cname(_) => RecordType::CNAME,
+            Self::Txt(_) => RecordType::TXT,
+            Self::Mx { .. } => RecordType::MX,
+            Self::Caa { .. } => RecordType::CAA,
+            Self::Ns(_) => RecordType::NS,
+        }
+    }
+}
+
 /// A static record of a zone (D34).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticRecord {
@@ -72,4 +88,23 @@ pub struct Zone {
     pub records: Vec<StaticRecord>,
     /// `_acme-challenge.X` of every held X is a CNAME to `X.` under this name (D34).
     pub acme_delegation: Option<Hostname>,
+}
+
+impl core::fmt::Display for StaticData {
+    /// Type and content as in a zone file.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let text = |octets: &[u8]| octets.escape_ascii().to_string();
+        write!(f, "{} ", self.record_type())?;
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Cname(name) | Self::Ns(name) => name.fmt(f),
+            Self::Txt(strings) => {
+                let strings: Vec<_> = strings.iter().map(|string| format!("\"{}\"", text(string))).collect();
+                f.write_str(&strings.join(" "))
+            }
+            Self::Mx { preference, exchange: Some(exchange) } => write!(f, "{preference} {exchange}"),
+            Self::Mx { preference, exchange: None } => write!(f, "{preference} ."),
+            Self::Caa { flags, tag, value } => write!(f, "{flags} {tag} \"{}\"", text(value)),
+        }
+    }
 }
