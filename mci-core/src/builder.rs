@@ -23,7 +23,7 @@ impl Builder {
         let serials = Arc::new(vec![0; zones.positions()]);
         let outside_names = Arc::new(OutsideNames::of(&settings));
         let settings = Arc::new(settings);
-        Self { snapshot: Snapshot { settings, outside_names, serials, zones, ..Snapshot::default() } }
+        Self { snapshot: Snapshot { zones, settings, outside_names, serials, ..Snapshot::default() } }
     }
 
     /// Adds a cluster. Say which are *gone* before the hostnames come: it decides which names exist (R12).

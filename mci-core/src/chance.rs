@@ -48,7 +48,6 @@ const fn low(product: u128) -> u64 {
 }
 
 #[cfg(feature = "rand")]
-#[expect(clippy::cast_possible_truncation, reason = "the high half of 128 bits has 64")]
 const fn high(product: u128) -> u64 {
     (product >> 64) as u64
 }

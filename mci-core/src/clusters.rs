@@ -87,16 +87,15 @@ impl Clusters {
 
     /// The cluster's position; a new one is alive. `None` once 65,535 are known.
     pub(crate) fn add(&mut self, id: &ClusterId) -> Option<u16> {
-        let position = match self.position(id) {
-            Some(position) => position,
-            None => {
-                let position = u16::try_from(self.ids.by_position.len()).ok().filter(|at| *at != u16::MAX)?;
-                let ids = Arc::make_mut(&mut self.ids);
-                ids.by_position.push(id.clone());
-                ids.positions.insert(id.clone(), position);
-                Arc::make_mut(&mut self.statuses).push(None);
-                position
-            }
+        let position = if let Some(position) = self.position(id) {
+            position
+        } else {
+            let position = u16::try_from(self.ids.by_position.len()).ok().filter(|at| *at != u16::MAX)?;
+            let ids = Arc::make_mut(&mut self.ids);
+            ids.by_position.push(id.clone());
+            ids.positions.insert(id.clone(), position);
+            Arc::make_mut(&mut self.statuses).push(None);
+            position
         };
         if self.status(position).is_none() {
             self.set(position, Some(ClusterStatus::default()));

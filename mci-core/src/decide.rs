@@ -175,7 +175,7 @@ impl Snapshot {
                     self.no_data(located, qtype, decision);
                     return None;
                 };
-                self.note_cluster(decision, record.cluster(), tier.is_some_and(|tier| tier.class.is_stale()));
+                note_cluster(decision, record.cluster(), tier.is_some_and(|tier| tier.class.is_stale()));
                 let step = target_step(contest, record, chance);
                 return step.map(|step| (step, !matches!(qtype, RecordType::CNAME | RecordType::ANY)));
             }
@@ -189,7 +189,7 @@ impl Snapshot {
             self.no_data(located, qtype, decision);
             return None;
         };
-        self.note_cluster(decision, record.cluster(), tier.class.is_stale());
+        note_cluster(decision, record.cluster(), tier.class.is_stale());
         if record.is_target() {
             return target_step(contest, record, chance).map(|step| (step, true));
         }
@@ -304,11 +304,6 @@ impl Snapshot {
             decision.answer = Answer::Static(&data.zone, records);
         }
         None
-    }
-
-    fn note_cluster(&self, decision: &mut Decision<'_>, cluster: u16, stale: bool) {
-        decision.cluster.get_or_insert(cluster);
-        decision.stale |= stale;
     }
 
     /// Finds what answers a name (R2, R2a).
@@ -452,6 +447,11 @@ impl Snapshot {
             },
         }
     }
+}
+
+fn note_cluster(decision: &mut Decision<'_>, cluster: u16, stale: bool) {
+    decision.cluster.get_or_insert(cluster);
+    decision.stale |= stale;
 }
 
 /// One of the endpoint's target names, each equally likely (R9).

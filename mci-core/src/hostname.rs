@@ -1,6 +1,6 @@
 //! Names in DNS wire form, parsed once, at the edge (R1).
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::str::FromStr;
 use std::sync::Arc;
 
@@ -176,7 +176,9 @@ pub(crate) fn presentation(wire: &[u8]) -> String {
                     text.push(char::from(octet));
                 }
                 0x21..=0x7e => text.push(char::from(octet)),
-                _ => text.push_str(&format!("\\{octet:03}")),
+                _ => {
+                    let _ = write!(text, "\\{octet:03}");
+                }
             }
         }
     }

@@ -25,6 +25,8 @@ mod explain;
 mod hostname;
 mod hostname_state;
 mod live;
+mod membership;
+mod merge;
 mod names;
 #[cfg(feature = "wire")]
 mod observe;
@@ -36,6 +38,7 @@ mod settings;
 mod share;
 mod shuffle;
 mod snapshot;
+mod withdrawal;
 mod zone;
 mod zones;
 
@@ -54,6 +57,7 @@ pub use crate::hostname_state::{
     AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
 };
 pub use crate::live::Live;
+pub use crate::membership::{REMOVAL_GRACE, RemovesAllPeers, Roster};
 #[cfg(feature = "wire")]
 pub use crate::observe::{Exchange, Observe, Way};
 pub use crate::outcome::{Addresses, NoData, Origin, Outcome, Query, Records, TargetOutcome};
@@ -62,5 +66,6 @@ pub use crate::record_type::{Rcode, RecordType, UnknownRecordType};
 pub use crate::settings::{DEFAULT_MAX_ADDRESSES, OutsideZones, Settings};
 pub use crate::share::Share;
 pub use crate::snapshot::Snapshot;
+pub use crate::withdrawal::{Due, WithdrawalLimits, Withdrawals};
 pub use crate::zone::{NameServer, StaticData, StaticRecord, Zone};
 pub use crate::zones::{ZonePlace, ZoneProblem, Zones};

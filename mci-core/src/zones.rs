@@ -242,7 +242,7 @@ impl ZoneData {
         if zone.name_servers.is_empty() {
             match dns_server_name {
                 Some(name) => {
-                    zone.name_servers.push(NameServer { name: name.clone(), addresses: Vec::new() })
+                    zone.name_servers.push(NameServer { name: name.clone(), addresses: Vec::new() });
                 }
                 None => report(
                     ZonePlace::Zone,

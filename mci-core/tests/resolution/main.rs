@@ -1,0 +1,13 @@
+//! The rules of `docs/resolution.md`, through the public interface.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod alive;
+mod draw;
+mod explain;
+mod names;
+mod properties;
+mod publishing;
+mod snapshots;
+mod tiers;
+mod world;
