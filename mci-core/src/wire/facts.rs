@@ -41,3 +41,18 @@ pub struct Facts {
     /// Whether the query carried a server cookie of ours that is still good (D21).
     pub cookie_valid: bool,
 }
+
+impl Facts {
+    /// What is no message (D15).
+    pub(super) const DROPPED: Self = Self {
+        disposition: Disposition::Drop,
+        rcode: Rcode::FORMERR,
+        query_type: None,
+        zone: None,
+        cluster: None,
+        stale: false,
+        truncated: false,
+        chain_cut: false,
+        cookie_valid: false,
+    };
+}
