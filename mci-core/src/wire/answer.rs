@@ -10,7 +10,8 @@ use crate::chance::Chance;
 use crate::decision::Decision;
 use crate::hostname::MAX_WIRE;
 use crate::record_type::{Rcode, RecordType};
-use crate::snapshot::{OutsideZones, Snapshot};
+use crate::settings::OutsideZones;
+use crate::snapshot::Snapshot;
 
 /// What a client without OPT takes over UDP, and every other client at least (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
 const SMALLEST: u16 = 512;
@@ -217,8 +218,8 @@ impl<'r, 'q, 't> Exchange<'r, 'q, 't> {
         write_decision(&mut reply, asked, record_type, decision);
         let truncated = reply.is_truncated();
         reply.finish(decision.rcode, decision.authoritative, self.edns.as_ref());
-        // D11: a name that does not exist in a zone of ours is denied with authority.
-        let is_foreign = decision.rcode == Rcode::NXDOMAIN && !decision.authoritative;
+        // D11: no other decision refuses.
+        let is_foreign = decision.rcode == Rcode::REFUSED;
         Facts {
             disposition: if is_foreign && says_not_found {
                 Disposition::NotFound

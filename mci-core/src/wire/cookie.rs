@@ -64,8 +64,8 @@ pub(super) enum Received {
 impl Received {
     /// Judges the content of a COOKIE option.
     pub(super) fn judge(content: &[u8], client: &Client<'_>) -> Self {
-        let (Some((client_cookie, server_cookie)), 8 | 16..=40) =
-            (content.split_first_chunk::<CLIENT>(), content.len())
+        let (Some((&client_cookie, server_cookie)), 8 | 16..=40) =
+            (content.split_first_chunk(), content.len())
         else {
             return Self::Malformed;
         };
@@ -100,9 +100,9 @@ impl Received {
 }
 
 /// `client_cookie` with its server cookie (RFC 9018 §4.4): the reserved octets count as they came.
-fn make(client_cookie: &[u8; CLIENT], head: [u8; 8], address: IpAddr, secret: &[u8; 16]) -> Cookie {
+fn make(client_cookie: [u8; CLIENT], head: [u8; 8], address: IpAddr, secret: &[u8; 16]) -> Cookie {
     let mut hasher = SipHasher24::new_with_key(secret);
-    hasher.write(client_cookie);
+    hasher.write(&client_cookie);
     hasher.write(&head);
     // A socket for both families shows IPv4 clients as mapped addresses.
     match address.to_canonical() {

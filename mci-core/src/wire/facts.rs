@@ -20,6 +20,7 @@ pub enum Disposition {
 /// What was decided about one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and counted alone")]
 pub struct Facts {
     /// What to do with the reply.
     pub disposition: Disposition,

@@ -201,7 +201,7 @@ impl Writer<'_, '_> {
         if let StaticData::Address(address) = record.data {
             return self.address(section, owner, ttl, address);
         }
-        self.reply.record(section, owner, static_type(&record.data), ttl, |reply| match &record.data {
+        self.reply.record(section, owner, record.data.record_type(), ttl, |reply| match &record.data {
             StaticData::Address(_) => {}
             StaticData::Cname(name) | StaticData::Ns(name) => {
                 reply.name(name.wire());
@@ -221,17 +221,5 @@ impl Writer<'_, '_> {
                 reply.octets(value);
             }
         })
-    }
-}
-
-const fn static_type(data: &StaticData) -> RecordType {
-    match data {
-        StaticData::Address(IpAddr::V4(_)) => RecordType::A,
-        StaticData::Address(IpAddr::V6(_)) => RecordType::AAAA,
-        StaticData::Cname(_) => RecordType::CNAME,
-        StaticData::Txt(_) => RecordType::TXT,
-        StaticData::Mx { .. } => RecordType::MX,
-        StaticData::Caa { .. } => RecordType::CAA,
-        StaticData::Ns(_) => RecordType::NS,
     }
 }

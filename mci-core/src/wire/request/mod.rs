@@ -52,18 +52,12 @@ impl<'q> Request<'q> {
         if *flags & 0x80 != 0 {
             return None;
         }
-        let counts = Counts::read(count);
+        let counts = Counts::read(*count);
         let id = [*id_high, *id_low];
         let question =
             if counts.questions == 0 { None } else { message.get(HEADER..).and_then(Question::read) };
-        let opt = match question {
-            Some(question) if counts.are_plain() => plain_opt(message, &question, counts.additionals),
-            _ => None,
-        };
-        let opt = match opt {
-            Some(opt) => Ok(opt),
-            None => other::read_opt(message, &counts, question.is_some()),
-        };
+        let opt = plain_opt(message, &counts, question.as_ref())
+            .or_else(|NotPlain| other::read_opt(message, &counts, question.is_some()));
         let malformed = opt.is_err();
         let opt = opt.unwrap_or(None);
         Some(Self { id, flags: *flags, question_count: counts.questions, question, opt, malformed })
@@ -90,8 +84,8 @@ struct Counts {
 }
 
 impl Counts {
-    fn read(octets: &[u8; 8]) -> Self {
-        let &[q0, q1, a0, a1, n0, n1, r0, r1] = octets;
+    fn read(octets: [u8; 8]) -> Self {
+        let [q0, q1, a0, a1, n0, n1, r0, r1] = octets;
         Self {
             questions: u16::from_be_bytes([q0, q1]),
             answers: u16::from_be_bytes([a0, a1]),
@@ -135,15 +129,23 @@ impl<'q> Question<'q> {
     }
 }
 
-/// The OPT record right behind the question, or none where nothing is announced; `None` if the shape is not plain.
-fn plain_opt<'q>(message: &'q [u8], question: &Question<'q>, additionals: u16) -> Option<Option<Opt<'q>>> {
-    if additionals == 0 {
-        return Some(None);
+/// The message needs another reading.
+struct NotPlain;
+
+/// The OPT record right behind the question, or none where nothing is announced.
+fn plain_opt<'q>(
+    message: &'q [u8],
+    counts: &Counts,
+    question: Option<&Question<'q>>,
+) -> Result<Option<Opt<'q>>, NotPlain> {
+    let Some(question) = question.filter(|_| counts.are_plain()) else { return Err(NotPlain) };
+    if counts.additionals == 0 {
+        return Ok(None);
     }
-    match message.get(HEADER + question.octets.len()..)? {
+    match message.get(HEADER + question.octets.len()..) {
         // The root, then type OPT.
-        [0, 0, 41, fixed_and_data @ ..] => Some(Some(Opt::read(fixed_and_data)?.0)),
-        _ => None,
+        Some([0, 0, 41, rest @ ..]) => Opt::read(rest).map(|(opt, _)| Some(opt)).ok_or(NotPlain),
+        _ => Err(NotPlain),
     }
 }
 
