@@ -4,10 +4,11 @@
 //! Each fault is a test against `weighted_rand`: when one of them fails, a new version has mended it, and the decision can
 //! be looked at again.
 
+use core::net::{IpAddr, Ipv4Addr};
 use core::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use mci_core::Chance;
+use mci_core::{Chance, ClusterId, Endpoint, HostnameState, Outcome, Query, RecordType, Snapshot};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand_08::SeedableRng as _;
@@ -16,22 +17,47 @@ use weighted_rand::table::WalkerTable;
 
 const DRAWS: u32 = 100_000;
 
-/// The draw of R5 over weights in place: a sum, one number below it, and a walk to where it falls.
-fn draw(weights: &[u32], chance: &mut impl Chance) -> Option<usize> {
-    let sum: u64 = weights.iter().copied().map(u64::from).sum();
-    let mut ticket = chance.below(NonZeroU64::new(sum)?);
-    weights.iter().position(|&weight| {
-        let hit = ticket < u64::from(weight);
-        ticket = ticket.wrapping_sub(u64::from(weight));
-        hit
-    })
+/// A hostname of one cluster for each weight, in that order, all of one priority.
+struct Weighed {
+    snapshot: Snapshot,
+    query: Query,
+}
+
+impl Weighed {
+    fn new(weights: &[u32]) -> Self {
+        Self::with_priorities(weights.iter().map(|&weight| (weight, 0)))
+    }
+
+    fn with_priorities(tiers: impl IntoIterator<Item = (u32, i64)>) -> Self {
+        let name = "app.example.com".parse().expect("a hostname");
+        let state = (0..).zip(tiers).fold(HostnameState::new(name), |state, (at, (weight, priority))| {
+            let cluster: ClusterId = format!("c{at:03}").parse().expect("a cluster's identifier");
+            let address = IpAddr::V4(Ipv4Addr::from_bits(at));
+            state.endpoint(Endpoint::new(cluster, [address]).weight(weight).priority(priority))
+        });
+        let query = Query::new(state.hostname().clone(), RecordType::A);
+        Self { snapshot: Snapshot::default().edited(|edit| edit.upsert(state)), query }
+    }
+
+    /// The position of the cluster that was drawn; none where nothing answers.
+    fn draw(&self, chance: &mut impl Chance) -> Option<usize> {
+        match self.snapshot.resolve(&self.query, chance) {
+            Outcome::Addresses(addresses) => match addresses.iter().next() {
+                Some(IpAddr::V4(address)) => usize::try_from(address.to_bits()).ok(),
+                other => panic!("an IPv4 address, not {other:?}"),
+            },
+            Outcome::NoData(_) => None,
+            other => panic!("addresses or none, not {other:?}"),
+        }
+    }
 }
 
 fn counts_of_ours(weights: &[u32], seed: u64) -> Vec<u32> {
+    let weighed = Weighed::new(weights);
     let mut counts = vec![0; weights.len()];
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..DRAWS {
-        let drawn = draw(weights, &mut rng).expect("one of the weights is above 0");
+        let drawn = weighed.draw(&mut rng).expect("there is a cluster");
         *counts.get_mut(drawn).expect("an index of the weights") += 1;
     }
     counts
@@ -77,7 +103,7 @@ struct Ticket(u64);
 
 impl Chance for Ticket {
     fn below(&mut self, n: NonZeroU64) -> u64 {
-        assert!(self.0 < n.get());
+        assert_eq!(n.get(), 100_000_001, "the sum of the weights");
         self.0
     }
 }
@@ -117,17 +143,22 @@ fn weighted_rand_panics_at_the_draw_when_there_is_nothing_to_draw() {
     let table = WalkerTableBuilder::new(&[0_u32; 0]).build();
     let mut rng = rand_08::rngs::StdRng::seed_from_u64(1);
     assert!(catch_unwind(AssertUnwindSafe(|| table.next_rng(&mut rng))).is_err());
-    assert_eq!(draw(&[], &mut StdRng::seed_from_u64(1)), None);
+    assert_eq!(Weighed::new(&[]).draw(&mut StdRng::seed_from_u64(1)), None);
 }
 
 #[test]
 fn weighted_rand_draws_from_weights_that_are_all_zero() {
-    // R6: drained endpoints get nothing while another priority has a weight above 0. A draw that answers at all from
-    // such a tier hides that question.
     assert_eq!(WalkerTableBuilder::new(&[0_u32; 2]).build(), WalkerTable::new(vec![0; 2], vec![0.0; 2]));
     let counts = counts_of_weighted_rand(&[0, 0], 2);
     assert!(chi_squared(&[1, 1], &counts) < critical(1), "{counts:?}");
-    assert_eq!(draw(&[0, 0], &mut StdRng::seed_from_u64(2)), None);
+
+    // R6: drained endpoints get nothing while one of any priority has a weight above 0. Whether it does is no question
+    // for a table of one priority.
+    let mut rng = StdRng::seed_from_u64(2);
+    let below = Weighed::with_priorities([(0, 10), (0, 10), (50, 0)]);
+    assert!((0..DRAWS).all(|_| below.draw(&mut rng) == Some(2)));
+    let drained_alone = counts_of_ours(&[0, 0], 3);
+    assert!(chi_squared(&[1, 1], &drained_alone) < critical(1), "{drained_alone:?}");
 }
 
 #[test]
@@ -137,7 +168,8 @@ fn weighted_rand_never_draws_a_small_weight_beside_a_large_one() {
     let table = WalkerTableBuilder::new(&weights).build();
     assert_eq!(table, WalkerTable::new(vec![1, 1], vec![1.0, 1.0]));
     // Ours draws it with the chance that was asked for: exactly where the ticket is the first.
-    assert_eq!(draw(&weights, &mut Ticket(0)), Some(0));
-    assert_eq!(draw(&weights, &mut Ticket(1)), Some(1));
-    assert_eq!(draw(&weights, &mut Ticket(100_000_000)), Some(1));
+    let ours = Weighed::new(&weights);
+    assert_eq!(ours.draw(&mut Ticket(0)), Some(0));
+    assert_eq!(ours.draw(&mut Ticket(1)), Some(1));
+    assert_eq!(ours.draw(&mut Ticket(100_000_000)), Some(1));
 }
