@@ -1,2 +1,47 @@
-//! Stub.
-fn main() {}
+//! The tasks of this repository: `cargo xtask TASK`.
+//!
+//! Everything that is generated, assembled or checked has its task here, so that a person and CI run the same
+//! thing. A task prints each command before it runs it, and stops at the first that fails.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod components;
+mod fuzz;
+mod shell;
+mod steps;
+mod test;
+
+/// Tasks of the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check there is: format, lints, features, all tests with the real components, licences
+    Test(test::Arguments),
+    /// Build or install what tests and benchmarks run against, where it is missing
+    Components(components::Arguments),
+    /// Run each fuzz target for a while, with the nightly toolchain
+    Fuzz(fuzz::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Components(arguments) => components::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Queries in a steady stream, every reply written down with the times of sending and receiving.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::client;
+use crate::query::Query;
+use crate::reply::Reply;
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// These addresses, and NOERROR.
+    Addresses(BTreeSet<IpAddr>),
+    /// NOERROR and no address.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// Another response code.
+    Error(String),
+    /// Something that is no reply to the query.
+    Garbage(String),
+    /// Nothing, from any server, in time.
+    Nothing,
+}
+
+impl Answer {
+    /// These addresses.
+    #[track_caller]
+    pub fn addresses<const N: usize>(addresses: [&str; N]) -> Self {
+        Answer::Addresses(addresses.map(|address| address.parse().expect("an address")).into())
+    }
+}
+
+/// One query and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// When it was sent, to the first server.
+    pub sent: Instant,
+    /// When the reply came, or the last server's time was over.
+    pub received: Instant,
+    /// What came.
+    pub answer: Answer,
+}
+
+/// A stream of queries that runs until it is stopped.
+#[derive(Debug)]
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Vec<Exchange>>>,
+}
+
+/// What to ask, where, and how often.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Asked in turn where one does not answer in time, as resolvers do.
+    pub servers: Vec<SocketAddr>,
+    /// How long each may take.
+    pub patience: Duration,
+    /// The name.
+    pub name: String,
+    /// The type.
+    pub rtype: String,
+    /// The pause after each reply.
+    pub pause: Duration,
+    /// How many ask at once.
+    pub clients: usize,
+}
+
+impl Plan {
+    /// One client that asks for A at a name every few milliseconds, with the second of patience that resolvers have.
+    pub fn new(servers: impl IntoIterator<Item = SocketAddr>, name: &str) -> Self {
+        Plan {
+            servers: servers.into_iter().collect(),
+            patience: Duration::from_secs(1),
+            name: name.to_owned(),
+            rtype: "A".to_owned(),
+            pause: Duration::from_millis(3),
+            clients: 1,
+        }
+    }
+
+    /// Begins.
+    pub fn start(self) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..self.clients)
+            .map(|_| {
+                let (plan, stop) = (self.clone(), Arc::clone(&stop));
+                thread::spawn(move || {
+                    let mut exchanges = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        exchanges.push(plan.exchange());
+                        thread::sleep(plan.pause);
+                    }
+                    exchanges
+                })
+            })
+            .collect();
+        Load { stop, threads }
+    }
+
+    /// One query, to its end.
+    pub fn exchange(&self) -> Exchange {
+        let query = Query::new(&self.name, &self.rtype);
+        let sent = Instant::now();
+        let octets = self
+            .servers
+            .iter()
+            .find_map(|server| client::udp(*server, &query.octets(), self.patience).expect("loopback works"));
+        let received = Instant::now();
+        let answer = octets.map_or(Answer::Nothing, |octets| understand(&query, &octets));
+        Exchange { sent, received, answer }
+    }
+}
+
+impl Load {
+    /// Ends it and returns every exchange, in the order of sending.
+    pub fn stop(self) -> Vec<Exchange> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut exchanges: Vec<Exchange> = self
+            .threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("asking does not fail"))
+            .collect();
+        exchanges.sort_by_key(|exchange| exchange.sent);
+        exchanges
+    }
+}
+
+fn understand(query: &Query, octets: &[u8]) -> Answer {
+    let reply = match Reply::read(octets) {
+        Ok(reply) => reply,
+        Err(error) => return Answer::Garbage(error),
+    };
+    if reply.id != query.message_id() {
+        return Answer::Garbage(format!("the ID of another query:\n{reply}"));
+    }
+    match reply.rcode.as_str() {
+        "NOERROR" => {
+            let addresses: BTreeSet<IpAddr> = reply
+                .answer
+                .iter()
+                .filter(|record| record.rtype == "A" || record.rtype == "AAAA")
+                .map(|record| record.data.parse().expect("the reader writes addresses"))
+                .collect();
+            if addresses.is_empty() { Answer::NoData } else { Answer::Addresses(addresses) }
+        }
+        "NXDOMAIN" => Answer::NxDomain,
+        other => Answer::Error(other.to_owned()),
+    }
+}

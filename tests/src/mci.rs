@@ -1,0 +1,292 @@
+//! The product as a process: `mci standalone` over state files in a folder of its own.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use tempfile::TempDir;
+
+use crate::certificates::Certificates;
+use crate::client::{Client, TRANSPORTS, Transport};
+use crate::http;
+use crate::port::Port;
+use crate::process::Process;
+
+/// A running `mci standalone`.
+#[derive(Debug)]
+pub struct Mci {
+    /// The process.
+    pub process: Process,
+    files: Files,
+    dns: Port,
+    grpc: Port,
+    http: Port,
+    sockets: Vec<PathBuf>,
+}
+
+/// The folder with the state file.
+#[derive(Debug)]
+struct Files(TempDir);
+
+/// How to start it.
+#[derive(Debug)]
+pub struct Builder {
+    files: Files,
+    dns: Port,
+    grpc: Port,
+    http: Port,
+    grpc_tcp: bool,
+    sockets: Vec<PathBuf>,
+    arguments: Vec<String>,
+    ipv6: bool,
+}
+
+impl Mci {
+    /// Serves a state file with this text, in YAML, on 127.0.0.1; starts when it is ready.
+    #[track_caller]
+    pub fn start(state: &str) -> Self {
+        Mci::over(state).start()
+    }
+
+    /// To be started with more than [`Mci::start`] says.
+    #[track_caller]
+    pub fn over(state: &str) -> Builder {
+        let files =
+            Files(TempDir::with_prefix("mci-test-").expect("a folder for the state file can be made"));
+        fs::write(files.path(), state).expect("the state file can be written");
+        Builder {
+            files,
+            dns: Port::reserve(),
+            grpc: Port::reserve(),
+            http: Port::reserve(),
+            grpc_tcp: true,
+            sockets: Vec::new(),
+            arguments: Vec::new(),
+            ipv6: false,
+        }
+    }
+
+    /// Where the direct listener answers, UDP and TCP.
+    pub fn dns(&self) -> SocketAddr {
+        self.dns.v4()
+    }
+
+    /// The direct listener over IPv6, where the builder asked for it.
+    pub fn dns_v6(&self) -> SocketAddr {
+        self.dns.v6()
+    }
+
+    /// Where `CoreDNS` asks.
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc.v4()
+    }
+
+    /// The unix sockets for `CoreDNS`.
+    pub fn sockets(&self) -> &[PathBuf] {
+        &self.sockets
+    }
+
+    /// Health, readiness and metrics.
+    pub fn http(&self) -> SocketAddr {
+        self.http.v4()
+    }
+
+    /// A client of the direct listener.
+    pub fn client(&self, transport: Transport) -> Client {
+        Client { server: self.dns(), transport }
+    }
+
+    /// A client for each protocol.
+    pub fn clients(&self) -> [Client; 2] {
+        TRANSPORTS.map(|transport| self.client(transport))
+    }
+
+    /// The path of the state file.
+    pub fn state_file(&self) -> PathBuf {
+        self.files.path()
+    }
+
+    /// Replaces the state file by a rename, as editors do.
+    pub fn replace_state(&self, state: &str) {
+        let new = self.files.0.path().join(".state.yaml.new");
+        fs::write(&new, state).expect("a file can be written");
+        fs::rename(new, self.state_file()).expect("a file can be renamed");
+    }
+
+    /// Writes over the state file in place.
+    pub fn overwrite_state(&self, state: &[u8]) {
+        fs::write(self.state_file(), state).expect("the state file can be written");
+    }
+
+    /// The metrics in Prometheus' text format.
+    #[track_caller]
+    pub fn metrics(&self) -> String {
+        let response = http::get(self.http(), "/metrics").expect("metrics are served");
+        assert_eq!(response.status, 200, "{}", response.body);
+        response.body
+    }
+
+    /// Ends it without asking and starts it again on the same ports.
+    #[track_caller]
+    pub fn restart(self) -> Self {
+        let Mci { mut process, files, dns, grpc, http, sockets } = self;
+        process.kill();
+        drop(process);
+        let grpc_tcp = sockets.is_empty();
+        Builder { files, dns, grpc, http, grpc_tcp, sockets, arguments: Vec::new(), ipv6: false }.start()
+    }
+}
+
+impl Files {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("state.yaml")
+    }
+}
+
+impl Builder {
+    /// With another argument.
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// The direct listener on `::1`, too.
+    pub fn ipv6(mut self) -> Self {
+        self.ipv6 = true;
+        self
+    }
+
+    /// `CoreDNS` asks over this many unix sockets, and not over TCP.
+    pub fn unix_sockets(mut self, count: usize) -> Self {
+        self.grpc_tcp = false;
+        self.sockets =
+            (0..count).map(|number| self.files.0.path().join(format!("dns-{number}.sock"))).collect();
+        self
+    }
+
+    /// TLS on the gRPC port; with `client`, only for who shows a certificate of the same authority.
+    pub fn tls(self, certificates: &Certificates, client: bool) -> Self {
+        let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let builder = self
+            .argument("--tls-cert")
+            .argument(path(&certificates.server_certificate()))
+            .argument("--tls-key")
+            .argument(path(&certificates.server_key()));
+        if client {
+            builder.argument("--tls-client-ca").argument(path(&certificates.authority()))
+        } else {
+            builder
+        }
+    }
+
+    /// The folder of the state file, for more files beside it.
+    pub fn folder(&self) -> &Path {
+        self.files.0.path()
+    }
+
+    /// The command line that is meant.
+    pub fn command(&self) -> Command {
+        let mut command = mci();
+        command.arg("standalone").arg(self.files.path());
+        let mut dns = vec![self.dns.v4().to_string()];
+        if self.ipv6 {
+            dns.push(self.dns.v6().to_string());
+        }
+        let mut grpc = Vec::new();
+        if self.grpc_tcp {
+            grpc.push(self.grpc.v4().to_string());
+        }
+        grpc.extend(self.sockets.iter().map(|path| format!("unix://{}", path.display())));
+        command.args(["--dns", &dns.join(",")]);
+        command.args(["--grpc", &grpc.join(",")]);
+        command.args(["--http", &self.http.v4().to_string()]);
+        command.args(&self.arguments);
+        command
+    }
+
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    pub fn start(self) -> Mci {
+        let mut mci = self.spawn();
+        let address = mci.http();
+        mci.process.wait_until("mci standalone is ready", |_| {
+            http::get(address, "/readyz").is_some_and(|response| response.status == 200)
+        });
+        mci
+    }
+
+    /// Starts it, and does not wait.
+    #[track_caller]
+    pub fn spawn(self) -> Mci {
+        let process = Process::start("mci standalone", &self.command());
+        let Builder { files, dns, grpc, http, sockets, .. } = self;
+        Mci { process, files, dns, grpc, http, sockets }
+    }
+}
+
+/// The program `mci`: `$MCI_BIN`, else the one of the folder this test was built into, built anew where a
+/// source is newer.
+pub fn mci() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| env::var_os("MCI_BIN").map_or_else(built, PathBuf::from));
+    let mut command = Command::new(program);
+    // What the person who runs the tests has set is not what is tested.
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"MCI_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn built() -> PathBuf {
+    let test = env::current_exe().expect("a program knows where it is");
+    // target/PROFILE/deps/TEST
+    let folder = test.ancestors().nth(2).expect("cargo has built this test");
+    let program = folder.join("mci");
+    if modified(&program).is_none_or(|built| newest_source() > built) {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["build", "--package", "mci", "--bin", "mci"]).current_dir(repository());
+        if folder.file_name().is_some_and(|name| name == "release") {
+            command.arg("--release");
+        }
+        command.env("CARGO_TARGET_DIR", folder.parent().expect("a profile's folder is in the target folder"));
+        let status = command.status().expect("cargo can be started");
+        assert!(status.success(), "cargo cannot build mci");
+    }
+    program
+}
+
+/// The folder of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a folder of the repository").to_owned()
+}
+
+fn newest_source() -> SystemTime {
+    let repository = repository();
+    let mut folders = vec![repository.join("bins").join("src")];
+    for entry in fs::read_dir(&repository).expect("the repository can be read").flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b"mci-") {
+            folders.push(entry.path().join("src"));
+        }
+    }
+    let mut newest = SystemTime::UNIX_EPOCH;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if let Some(modified) = modified(&entry.path()) {
+                newest = newest.max(modified);
+            }
+        }
+    }
+    newest
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}

@@ -1,0 +1,66 @@
+//! Builds one program into its folder, atomically: what is there is always whole.
+
+use std::fs;
+use std::path::Path;
+use std::process::{self, Command};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Program, Source, golang};
+use crate::shell;
+
+/// Builds into a folder beside the final one and renames it, so that a build that is interrupted leaves
+/// nothing that looks finished.
+pub(super) fn build(program: &Program, root: &Path) -> Result<()> {
+    let what = format!("{} {}", program.name, program.version);
+    eprintln!("Building {what}, once for this machine (a few minutes)");
+    let started = Instant::now();
+    let unfinished = root.join(format!(".building-{}-{}", program.name, process::id()));
+    let built = compile(program, &what, &unfinished).and_then(|()| put_in_place(program, root, &unfinished));
+    if built.is_err() {
+        // The reason of the failure matters more than what is left of it.
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    built.with_context(|| format!("cannot build {what}"))?;
+    eprintln!("Built {what} in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+fn compile(program: &Program, what: &str, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    match program.source {
+        Source::Go { package } => {
+            let mut command = golang::toolchain()?.command();
+            command.args(["install", &format!("{package}@v{}", program.version)]).env("GOBIN", folder);
+            shell::run_with_progress(what, &mut command)
+        }
+        Source::Cargo => {
+            let mut command =
+                shell::cargo(["install", "--locked", program.name, "--version", program.version]);
+            command.arg("--root").arg(folder);
+            // Its intermediate files go where they are thrown away, and not among those of the repository.
+            command.env("CARGO_TARGET_DIR", folder.join("target"));
+            shell::run_with_progress(what, &mut command)?;
+            Ok(fs::remove_dir_all(folder.join("target"))?)
+        }
+    }
+}
+
+fn put_in_place(program: &Program, root: &Path, unfinished: &Path) -> Result<()> {
+    let folder = program.folder(root);
+    if folder.exists() {
+        // Without its executable, or nobody would be building it.
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::rename(unfinished, &folder)
+        .with_context(|| format!("cannot rename {} to {}", unfinished.display(), folder.display()))?;
+    let executable = program.executable(root);
+    if !executable.exists() {
+        bail!("the build ended well, but {} is not there", executable.display());
+    }
+    // A version that cannot even be asked for help is broken: better known now than in the middle of a test.
+    shell::output(Command::new(&executable).arg("--help").stderr(process::Stdio::null()))
+        .map(drop)
+        .or_else(|_| shell::output(Command::new(&executable).arg("-version")).map(drop))
+}
