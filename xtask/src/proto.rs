@@ -51,7 +51,7 @@ fn generate(proto: &Path, out: &Path) -> Result<()> {
         .out_dir(out)
         .compile_fds(descriptors)
         .context("generating code")?;
-    for name in names(out)?.iter().filter(|name| name.ends_with(".rs")) {
+    for name in names(out)?.iter().filter(|name| *name != DESCRIPTORS) {
         format(&out.join(name))?;
     }
     Ok(())
