@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod components;
 mod fuzz;
+mod proto;
 mod shell;
 mod steps;
 mod test;
@@ -27,6 +28,12 @@ enum Task {
     Test(test::Arguments),
     /// Build or install what tests and benchmarks run against, where it is missing
     Components(components::Arguments),
+    /// Generate the code of the gRPC services from `proto/`
+    Proto {
+        /// Only say whether what is committed is current
+        #[arg(long)]
+        check: bool,
+    },
     /// Run each fuzz target for a while, with the nightly toolchain
     Fuzz(fuzz::Arguments),
 }
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Components(arguments) => components::run(&arguments),
+        Task::Proto { check } => proto::run(check),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {
