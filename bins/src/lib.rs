@@ -2,7 +2,10 @@
 //!
 //! It holds no rule of its own: what is answered is decided in `mci-core`, and how it travels in the adapters.
 
+mod dig;
 mod files;
 mod follow;
 mod holder;
 mod nearest;
+mod supervise;
+mod telemetry;
