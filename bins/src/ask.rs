@@ -71,49 +71,48 @@ impl Client {
                 Server::Http(_) => bail!("http:// is not asked in this release"),
             }
         };
-        let peer = timeout(PATIENCE, connecting)
-            .await
-            .unwrap_or_else(|_| Err(anyhow!("no connection within {} s", PATIENCE.as_secs())))
-            .with_context(|| format!("{server} cannot be reached"))?;
+        let peer = patiently(connecting).await.with_context(|| format!("{server} cannot be reached"))?;
         Ok(Self { server: server.clone(), peer, asked: 0 })
     }
 
     /// Asks once; a truncated answer over UDP is asked for again over TCP.
     pub(crate) async fn ask(&mut self, question: &Question) -> anyhow::Result<(Reply, Way)> {
         self.asked = self.asked.wrapping_add(1);
-        let (id, query) = (self.asked, question.to_octets(self.asked));
-        let asking = async {
-            match &mut self.peer {
-                Peer::Udp(socket, address) => {
-                    let reply = over_udp(socket, &query, id).await?;
-                    if !reply.is_truncated() {
-                        return Ok((reply, Way::Udp));
-                    }
-                    let again = timeout(PATIENCE, async {
-                        over_tcp(&mut TcpStream::connect(*address).await?, &query, id).await
-                    });
-                    let reply = again.await.map_err(|_| silent())?;
-                    Ok((reply.context("the answer is too long for UDP, and TCP fails")?, Way::Tcp))
-                }
-                Peer::Tcp(stream) => {
-                    let reply = timeout(PATIENCE, over_tcp(stream, &query, id)).await.map_err(|_| silent())??;
-                    Ok((reply, Way::Tcp))
-                }
-                Peer::Grpc(client) => {
-                    let request = client.query(DnsPacket { msg: query.into() });
-                    let reply = timeout(PATIENCE, request).await.map_err(|_| silent())?.map_err(|status| {
-                        anyhow!("gRPC status {:?}: {}", status.code(), status.message())
-                    })?;
-                    Ok((Reply::read(&reply.into_inner().msg, id)?, Way::Grpc))
-                }
-            }
-        };
-        asking.await.with_context(|| format!("{} gave no answer", self.server))
+        let query = question.to_octets(self.asked);
+        self.peer.ask(&query, self.asked).await.with_context(|| format!("{} gave no answer", self.server))
     }
 }
 
-fn silent() -> anyhow::Error {
-    anyhow!("nothing came within {} s", PATIENCE.as_secs())
+impl Peer {
+    async fn ask(&mut self, query: &[u8], id: u16) -> anyhow::Result<(Reply, Way)> {
+        match self {
+            Self::Udp(socket, address) => {
+                let reply = over_udp(socket, query, id).await?;
+                if !reply.is_truncated() {
+                    return Ok((reply, Way::Udp));
+                }
+                let again = async { over_tcp(&mut TcpStream::connect(*address).await?, query, id).await };
+                let reply = patiently(again).await.context("the answer is too long for UDP, and TCP fails")?;
+                Ok((reply, Way::Tcp))
+            }
+            Self::Tcp(stream) => Ok((patiently(over_tcp(stream, query, id)).await?, Way::Tcp)),
+            Self::Grpc(client) => {
+                let asking = async {
+                    let packet = DnsPacket { msg: query.to_vec().into() };
+                    let reply = client.query(packet).await;
+                    let reply = reply.map_err(|status| anyhow!("{:?}: {}", status.code(), status.message()))?;
+                    Reply::read(&reply.into_inner().msg, id)
+                };
+                Ok((patiently(asking).await?, Way::Grpc))
+            }
+        }
+    }
+}
+
+/// Not for ever.
+async fn patiently<T>(asking: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let silent = || anyhow!("nothing came within {} s", PATIENCE.as_secs());
+    timeout(PATIENCE, asking).await.map_err(|_| silent())?
 }
 
 async fn resolve(host: &str, port: u16) -> anyhow::Result<SocketAddr> {

@@ -1,7 +1,9 @@
 //! The command line: what can be written, and its help texts.
+#![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
@@ -107,11 +109,12 @@ Examples:
   mci resolve shop.gslb.example.com --file gslb.yaml --count 1000    # shows the shares")]
 pub(crate) struct Resolve {
     /// The name to ask for
-    pub(crate) name: String,
+    #[arg(required_unless_present = "file")]
+    pub(crate) name: Option<String>,
 
-    /// The record type: A, AAAA, CNAME, SOA, … or TYPE65
-    #[arg(default_value = "A", value_parser = record_type, value_name = "TYPE")]
-    pub(crate) record_type: RecordType,
+    /// The record type: A (if it is left out), AAAA, CNAME, SOA, … or TYPE65
+    #[arg(value_parser = record_type, value_name = "TYPE")]
+    pub(crate) record_type: Option<RecordType>,
 
     #[command(flatten)]
     pub(crate) source: SourceOptions,
@@ -142,7 +145,8 @@ Examples:
   mci explain app.gslb.example.com AAAA --file gslb.yaml -o json")]
 pub(crate) struct Explain {
     /// The name
-    pub(crate) name: String,
+    #[arg(required_unless_present = "file")]
+    pub(crate) name: Option<String>,
 
     /// The record type; A and AAAA if it is left out
     #[arg(value_parser = record_type, value_name = "TYPE")]
@@ -294,6 +298,37 @@ pub(crate) enum OutputFormat {
 pub(crate) enum StateFormat {
     Yaml,
     Json,
+}
+
+/// NAME and TYPE, wherever they were written.
+pub(crate) struct Asked {
+    pub(crate) name: Option<String>,
+    pub(crate) record_type: Option<RecordType>,
+    pub(crate) source: SourceOptions,
+}
+
+impl Asked {
+    /// `--file FILE… NAME TYPE` reads as if all of them were files: what is none, at the end, is NAME and TYPE.
+    pub(crate) fn new(
+        name: Option<&String>,
+        record_type: Option<RecordType>,
+        source: &SourceOptions,
+    ) -> anyhow::Result<Self> {
+        let mut asked = Self { name: name.cloned(), record_type, source: source.clone() };
+        if asked.name.is_none() {
+            let mut words = asked.source.split_off_words(2).into_iter();
+            asked.name = words.next();
+            if let Some(word) = words.next() {
+                asked.record_type = Some(crate::dig::record_type(&word).map_err(anyhow::Error::msg)?);
+            }
+        }
+        Ok(asked)
+    }
+
+    /// NAME, where it must be there.
+    pub(crate) fn name(&self) -> anyhow::Result<&str> {
+        self.name.as_deref().context("NAME is missing: which name is asked for?")
+    }
 }
 
 #[cfg(test)]

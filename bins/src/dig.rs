@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use hickory_proto::op::{DEFAULT_MAX_PAYLOAD_LEN, Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, Record, RecordType as WireType};
-use mci_core::{Rcode, RecordType};
+use mci_core::{Hostname, Rcode, RecordType};
 use serde_json::{Value, json};
 
 /// The `INFO-CODE`s of extended errors that MCI gives (RFC 8914 §4, D30).
@@ -30,6 +30,11 @@ impl Question {
 
     pub(crate) fn record_type(&self) -> RecordType {
         self.record_type
+    }
+
+    /// The name, if a hostname could have it.
+    pub(crate) fn hostname(&self) -> Option<Hostname> {
+        self.name.to_ascii().parse().ok()
     }
 
     /// A query with this `id`, recursion not desired, as a recursive resolver sends it.

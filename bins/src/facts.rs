@@ -53,10 +53,11 @@ pub(crate) fn cluster(snapshot: &Snapshot, text: &str) -> anyhow::Result<Cluster
     Err(anyhow!("there is no cluster {text:?}; {hint}"))
 }
 
-/// The hostname that was probably meant, where `name` is none and lies in no hostname's place.
-pub(crate) fn nearest_hostname(snapshot: &Snapshot, name: &str) -> Option<String> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
+/// Says, on stderr, which hostname was probably meant, where `name` is none.
+pub(crate) fn hint_at_nearest(snapshot: &Snapshot, name: &Hostname) {
+    let name = name.to_string();
     let held: Vec<String> = snapshot.hostnames().map(|hostname| hostname.to_string()).collect();
-    let near = nearest(&name, held.iter().map(String::as_str))?;
-    (near != name).then(|| near.to_owned())
+    if let Some(near) = nearest(&name, held.iter().map(String::as_str)).filter(|near| *near != name) {
+        eprintln!("There is no {name}; did you mean {near}?");
+    }
 }

@@ -36,8 +36,8 @@ impl fmt::Debug for Content {
 #[error("{}", .0.join("\n"))]
 pub(crate) struct Unreadable(pub(crate) Vec<String>);
 
-/// What a look at the disk saw: it differs when a content may differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a look at the disk saw: it differs when a content may differ. The default has seen nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fingerprint(Vec<(PathBuf, Result<Stamp, io::ErrorKind>)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl fmt::Display for Sources {
 
 /// Whether a file of this name is a policy test by convention: `gslb.test.yaml`.
 pub(crate) fn is_named_as_test(path: &Path) -> bool {
-    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.ends_with(".test"))
+    path.file_stem().map(Path::new).and_then(Path::extension).is_some_and(|inner| inner == "test")
 }
 
 fn state_files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {

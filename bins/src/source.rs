@@ -56,6 +56,18 @@ impl SourceOptions {
         }
     }
 
+    /// Takes up to `most` words off the end of the files that are none: `--file gslb.yaml app.example.com`.
+    pub(crate) fn split_off_words(&mut self, most: usize) -> Vec<String> {
+        let is_word = |path: &PathBuf| {
+            let looks_like_a_file = path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|known| e == *known));
+            !looks_like_a_file && path.components().count() == 1 && !path.exists()
+        };
+        // The first value of --file is a file, whether or not it is there.
+        let words = self.file.iter().skip(1).rev().take(most).take_while(|path| is_word(path)).count();
+        let words = self.file.split_off(self.file.len() - words);
+        words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
     /// The files that were named, for what no DNS message tells.
     pub(crate) fn files(&self, what: &str) -> anyhow::Result<Sources> {
         match self.source()? {
@@ -115,6 +127,20 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_after_the_files_are_taken_off() {
+        let split = |files: &[&str]| {
+            let mut options = SourceOptions { file: files.iter().map(PathBuf::from).collect(), server: None };
+            (options.split_off_words(2), options.file.len())
+        };
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(split(&["a.yaml", "app.example.com"]), (words(&["app.example.com"]), 1));
+        assert_eq!(split(&["a.yaml", "b.yaml", "app.example.com", "AAAA"]), (words(&["app.example.com", "AAAA"]), 2));
+        assert_eq!(split(&["app.example.com"]), (vec![], 1), "the first is what --file asked for");
+        assert_eq!(split(&["a.yaml", "tpyo.yaml"]), (vec![], 2));
+        assert_eq!(split(&["a.yaml", "/"]), (vec![], 2));
+    }
 
     #[test]
     fn servers_are_read_and_written() {

@@ -5,61 +5,63 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use mci_core::wire::{Facts, Transport};
-use mci_core::{Query, Rcode, Share, Snapshot};
+use mci_core::{Query, Rcode, RecordType, Share, Snapshot};
 use rand::rngs::SmallRng;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Out, say_source, write_json};
 use crate::ask::{Client, Way};
-use crate::cli::{OutputFormat, Resolve};
+use crate::cli::{Asked, OutputFormat, Resolve};
 use crate::dig::{Question, Reply};
-use crate::facts::{load, nearest_hostname};
+use crate::facts::{hint_at_nearest, load};
 use crate::progress::during;
 use crate::source::Source;
 
 /// Asks for a name, as dig does.
 pub(crate) fn resolve(arguments: &Resolve, out: Out<'_>) -> anyhow::Result<ExitCode> {
-    let question = Question::new(&arguments.name, arguments.record_type)?;
-    let source = arguments.source.source()?;
+    let asked = Asked::new(arguments.name.as_ref(), arguments.record_type, &arguments.source)?;
+    let question = Question::new(asked.name()?, asked.record_type.unwrap_or(RecordType::A))?;
+    let source = asked.source.source()?;
     let json = arguments.output.format == OutputFormat::Json;
-    let mut answerer = Answerer::new(&source, arguments.tcp)?;
+    let mut backend = Backend::new(&source, arguments.tcp)?;
     if !arguments.short {
         say_source(out, json, ";; ", &source)?;
     }
-    match arguments.count {
-        Some(count) => {
-            let tally = during(&format!("Asking {count} times"), || Tally::of(&mut answerer, &question, count))?;
-            let exact = answerer.exact_shares(arguments);
-            if json { write_json(out, &tally.to_json(&exact))? } else { tally.write(out, &question, &exact)? }
+    if let Some(count) = arguments.count {
+        let tally = during(&format!("Asking {count} times"), || Tally::of(&mut backend, &question, count))?;
+        let exact = backend.exact_shares(&question);
+        if json { write_json(out, &tally.to_json(&exact))? } else { tally.write(out, &question, &exact)? }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let begun = Instant::now();
+    let answer = backend.ask(&question)?;
+    if json {
+        write_json(out, &answer.reply.to_json())?;
+    } else if arguments.short {
+        for line in answer.reply.answers() {
+            writeln!(out, "{line}")?;
         }
-        None => {
-            let begun = Instant::now();
-            let answer = answerer.ask(&question)?;
-            if json {
-                write_json(out, &answer.reply.to_json())?;
-            } else if arguments.short {
-                for line in answer.reply.answers() {
-                    writeln!(out, "{line}")?;
-                }
-            } else {
-                write!(out, "{}", answer.reply)?;
-                if let Some(way) = answer.way {
-                    writeln!(out, ";; Query time: {} msec", begun.elapsed().as_millis())?;
-                    writeln!(out, ";; SERVER: {source} ({})", way.name())?;
-                }
-                writeln!(out, "{}", answer.reply.size_line())?;
-            }
-            answerer.hint(&arguments.name, &answer.reply);
+    } else {
+        write!(out, "{}", answer.reply)?;
+        if let (Some(way), Source::Server(server)) = (answer.way, &source) {
+            writeln!(out, ";; Query time: {} msec", begun.elapsed().as_millis())?;
+            writeln!(out, ";; SERVER: {server} ({})", way.name())?;
         }
+        writeln!(out, "{}", answer.reply.size_line())?;
+    }
+    if let (Backend::State { snapshot, .. }, Rcode::NXDOMAIN | Rcode::REFUSED) = (&backend, answer.reply.rcode())
+        && let Some(hostname) = question.hostname()
+    {
+        hint_at_nearest(snapshot, &hostname);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What answers.
-enum Answerer {
-    State { snapshot: Box<Snapshot>, chance: SmallRng, octets: Vec<u8> },
-    Server { client: Client, runtime: Runtime },
+enum Backend {
+    State { snapshot: Snapshot, chance: SmallRng, octets: Vec<u8> },
+    Server { client: Box<Client>, runtime: Runtime },
 }
 
 struct Answered {
@@ -70,16 +72,15 @@ struct Answered {
     way: Option<Way>,
 }
 
-impl Answerer {
+impl Backend {
     fn new(source: &Source, tcp: bool) -> anyhow::Result<Self> {
         Ok(match source {
             Source::Files(sources) => {
-                let snapshot = Box::new(load(sources)?);
-                Self::State { snapshot, chance: rand::make_rng(), octets: Vec::new() }
+                Self::State { snapshot: load(sources)?, chance: rand::make_rng(), octets: Vec::new() }
             }
             Source::Server(server) => {
                 let runtime = Builder::new_current_thread().enable_all().build()?;
-                let client = runtime.block_on(Client::connect(server, tcp))?;
+                let client = Box::new(runtime.block_on(Client::connect(server, tcp))?);
                 Self::Server { client, runtime }
             }
         })
@@ -100,20 +101,10 @@ impl Answerer {
     }
 
     /// What the shares are, where they can be known: by cluster.
-    fn exact_shares(&self, arguments: &Resolve) -> BTreeMap<String, Share> {
-        let Self::State { snapshot, .. } = self else { return BTreeMap::new() };
-        let Ok(name) = arguments.name.parse() else { return BTreeMap::new() };
-        let query = Query::new(name, arguments.record_type);
+    fn exact_shares(&self, question: &Question) -> BTreeMap<String, Share> {
+        let (Self::State { snapshot, .. }, Some(name)) = (self, question.hostname()) else { return BTreeMap::new() };
+        let query = Query::new(name, question.record_type());
         snapshot.shares(&query).map(|(cluster, share)| (cluster.to_string(), share)).collect()
-    }
-
-    /// The nearest name, on stderr, for one that is not held.
-    fn hint(&self, name: &str, reply: &Reply) {
-        if let (Self::State { snapshot, .. }, Rcode::NXDOMAIN | Rcode::REFUSED) = (self, reply.rcode()) {
-            if let Some(near) = nearest_hostname(snapshot, name) {
-                eprintln!("There is no {name}; did you mean {near}?");
-            }
-        }
     }
 }
 
@@ -132,14 +123,14 @@ struct Row {
 }
 
 impl Tally {
-    fn of(answerer: &mut Answerer, question: &Question, count: u32) -> anyhow::Result<Self> {
+    fn of(backend: &mut Backend, question: &Question, count: u32) -> anyhow::Result<Self> {
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         let mut by_cluster = false;
         for _ in 0..count {
-            let answered = answerer.ask(question)?;
-            let example = answered.reply.summary();
-            by_cluster |= answered.cluster.is_some();
-            let key = answered.cluster.unwrap_or_else(|| example.clone());
+            let answer = backend.ask(question)?;
+            let example = answer.reply.summary();
+            by_cluster |= answer.cluster.is_some();
+            let key = answer.cluster.unwrap_or_else(|| example.clone());
             rows.entry(key).or_insert(Row { answers: 0, example }).answers += 1;
         }
         Ok(Self { count, rows, by_cluster })

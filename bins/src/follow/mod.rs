@@ -126,10 +126,10 @@ mod tests {
             let following = Following::new(sources, taken);
             let (sender, news) = channel();
             let shutdown = CancellationToken::new();
-            let token = shutdown.clone();
+            let ending = shutdown.clone();
             let thread = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(following.run(move |news| sender.send(news).unwrap(), token)).unwrap();
+                runtime.block_on(following.run(move |news| sender.send(news).unwrap(), ending)).unwrap();
             });
             Self { news, shutdown, thread: Some(thread) }
         }

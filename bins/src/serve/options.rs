@@ -1,4 +1,5 @@
 //! The flags of the modes that serve, each with its environment variable.
+#![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 use std::fmt;
 use std::fs;

@@ -1,10 +1,9 @@
 //! The state that is served: taken from files, and taken again whenever they change.
 
-use std::num::Saturating;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::anyhow;
+
 use mci_core::state_file::{Problems, StateFile};
 use mci_core::{Changes, Live, Snapshot};
 use tokio_util::sync::CancellationToken;
@@ -27,13 +26,13 @@ pub(crate) trait StateObserver: Send + Sync + 'static {
 
 /// The state that is served.
 #[derive(Clone)]
-pub(crate) struct Served<O> {
+pub(crate) struct Served {
     live: Arc<Live>,
-    observer: Arc<O>,
+    observer: Arc<dyn StateObserver>,
 }
 
-impl<O: StateObserver> Served<O> {
-    pub(crate) fn new(live: Arc<Live>, observer: Arc<O>) -> Self {
+impl Served {
+    pub(crate) fn new(live: Arc<Live>, observer: Arc<dyn StateObserver>) -> Self {
         Self { live, observer }
     }
 
