@@ -1,1 +1,81 @@
-//! Stub.
+//! Composes the parts of MCI into programs: arguments, telemetry, supervision, and the modes they run in.
+//!
+//! It holds no rule of its own: what is answered is decided in `mci-core`, and how it travels in the adapters.
+
+mod ask;
+mod cli;
+mod commands;
+mod dig;
+mod facts;
+mod files;
+mod follow;
+mod holder;
+mod init;
+mod nearest;
+mod progress;
+mod serve;
+mod source;
+mod supervise;
+mod telemetry;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command, DnsServer};
+
+/// `mci`: the command line, and every mode.
+pub fn mci() -> ExitCode {
+    finish(run(&Cli::parse().command))
+}
+
+/// `mci-dns-server`: the DNS server alone.
+pub fn mci_dns_server() -> ExitCode {
+    #[derive(Debug, Parser)]
+    #[command(name = "mci-dns-server", version, max_term_width = 110)]
+    struct Line {
+        #[command(flatten)]
+        dns_server: DnsServer,
+    }
+    finish(run(&Command::DnsServer(Line::parse().dns_server)))
+}
+
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    let out: &mut dyn Write = &mut io::stdout().lock();
+    match command {
+        Command::Standalone(arguments) => serve::serve(arguments.files.clone(), &arguments.serve, out),
+        Command::DnsServer(arguments) => serve::serve(arguments.standalone.clone(), &arguments.serve, out),
+        Command::Init(arguments) => commands::init(arguments, out),
+        Command::Resolve(arguments) => commands::resolve(arguments, out),
+        Command::Explain(arguments) => commands::explain(arguments, out),
+        Command::Simulate(arguments) => commands::simulate(arguments, out),
+        Command::Test(arguments) => commands::test(arguments, out),
+        Command::Validate(arguments) => commands::validate(arguments, out),
+        Command::State(arguments) => commands::state(arguments, out),
+        Command::Completions(arguments) => {
+            let mut script = Vec::new();
+            clap_complete::generate(arguments.shell, &mut Cli::command(), "mci", &mut script);
+            out.write_all(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Says what went wrong, and makes it the exit code: 2, as for arguments that cannot be read.
+fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        // Whoever read the output has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<io::Error>().is_some_and(broken)
+}

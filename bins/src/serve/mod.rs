@@ -1,0 +1,82 @@
+//! Serving state files: everything composed over one snapshot.
+//!
+//! ```text
+//!  files ──follow──► Served ──edit──► Live ──┬─► mci-dns    UDP, TCP
+//!                       ▲                    ├─► mci-grpc   CoreDNS
+//!         overrides end ┘                    └─► mci-http   health, metrics
+//! ```
+
+mod change_log;
+mod listen;
+mod observed;
+mod options;
+mod ports;
+mod state;
+mod try_it;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mci_core::{Live, Snapshot};
+use tracing::info;
+
+use self::observed::Observed;
+pub(crate) use self::options::ServeOptions;
+use self::ports::Ports;
+use self::state::Served;
+use crate::facts::{parse, wrong};
+use crate::files::{Fingerprint, Sources};
+use crate::follow::{Following, read_at_rest};
+use crate::supervise::{End, Supervisor};
+use crate::telemetry;
+
+/// Serves `files` until a signal comes; what keeps it from beginning is an error.
+pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    telemetry::install(&options.log);
+    let sources = Sources::new(files);
+    let (contents, taken) = read_at_rest(&sources)?;
+    let file = parse(&contents).map_err(|problems| wrong(&sources, &problems))?;
+    drop(contents);
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let live = Arc::new(Live::new(Snapshot::unready()));
+        let observed = Arc::new(Observed::new(Arc::clone(&live), options)?);
+        let ports = Ports::bind(options, &live, &observed)?;
+        let served = Served::new(live, Arc::<Observed>::clone(&observed));
+        let snapshot = served.take(file).after().clone();
+        ports.announce(&sources, &snapshot, out)?;
+        info!(files = %sources, hostnames = snapshot.hostname_count(), "Serving");
+
+        let mut supervisor = Supervisor::new(observed);
+        ports.run(&mut supervisor);
+        follow(&mut supervisor, served, sources, taken);
+        supervisor.run().await
+    });
+    // What still reads a file is not waited for.
+    runtime.shutdown_background();
+    match ended? {
+        End::Graceful => Ok(ExitCode::SUCCESS),
+        End::Forced => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Keeps what is served as the files have it, and overrides as the clock has it.
+fn follow(supervisor: &mut Supervisor, served: Served, sources: Sources, taken: Fingerprint) {
+    let (shutdown, renewing) = (supervisor.shutdown(), served.clone());
+    // A follower that had to be started again reads the files once more: what was taken then may be older.
+    let mut taken = Some(taken);
+    if sources.can_be_followed() {
+        supervisor.keep_up("following the state files", move || {
+            let (served, of, shutdown) = (renewing.clone(), sources.clone(), shutdown.clone());
+            let following = Following::new(sources.clone(), taken.take().unwrap_or_default());
+            async move { Ok(following.run(move |contents| served.renew(&of, contents), shutdown).await?) }
+        });
+    } else {
+        info!(files = %sources, "Not followed: a pipe is read once");
+    }
+    let shutdown = supervisor.shutdown();
+    supervisor.keep_up("ending overrides", move || served.clone().expire_overrides(shutdown.clone()));
+}

@@ -1,0 +1,160 @@
+//! Everything that listens: bound before anything is said or served, so that a port that cannot be had is an error.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use mci_core::{Live, Snapshot};
+use mci_dns::{Listeners, RateLimit};
+use mci_grpc::{Listen, Server, Tls, TlsFiles};
+use tracing::{error, info};
+
+use super::listen::{refused, refused_grpc};
+use super::observed::Observed;
+use super::options::ServeOptions;
+use super::try_it;
+use crate::files::Sources;
+use crate::follow::Following;
+use crate::holder::Protocol;
+use crate::supervise::Supervisor;
+
+/// What listens.
+pub(super) struct Ports {
+    dns: Option<Listeners<Observed>>,
+    grpc: Option<Server>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Ports {
+    /// Binds every address, or says which cannot be had and why.
+    pub(super) fn bind(options: &ServeOptions, live: &Arc<Live>, observed: &Arc<Observed>) -> anyhow::Result<Self> {
+        let tls = tls(options)?;
+        let dns = dns(options, live, observed)?;
+        let grpc = grpc(options, tls.clone(), live, observed)?;
+        if dns.is_none() && grpc.is_none() {
+            bail!("--dns and --grpc are both off: nothing would be answered");
+        }
+        Ok(Self { dns, grpc, tls })
+    }
+
+    /// Says what is served where, and what to try.
+    pub(super) fn announce(&self, sources: &Sources, snapshot: &Snapshot, out: &mut dyn Write) -> anyhow::Result<()> {
+        writeln!(out, "Serving {sources}: {}", contents(snapshot))?;
+        let dns: Vec<SocketAddr> = self.dns.iter().flat_map(Listeners::local_addrs).collect();
+        let grpc: Vec<String> = self.grpc.iter().flat_map(Server::listening).map(Listen::to_string).collect();
+        for address in &dns {
+            writeln!(out, "  DNS   {address} (UDP and TCP)")?;
+        }
+        for listen in &grpc {
+            writeln!(out, "  gRPC  {listen}{}", if self.tls.is_some() { " (TLS)" } else { "" })?;
+        }
+        let questions = try_it::questions(snapshot);
+        if !questions.is_empty() {
+            writeln!(out, "\nTry:")?;
+        }
+        for (name, record_type) in questions {
+            match (dns.first(), grpc.iter().find(|listen| !listen.starts_with("unix:"))) {
+                (Some(address), _) => writeln!(out, "  {}", try_it::dig(*address, &name, record_type))?,
+                (None, Some(listen)) => writeln!(out, "  mci resolve {name} {record_type} --server grpc://{listen}")?,
+                (None, None) => writeln!(out, "  mci resolve {name} {record_type} --file {sources}")?,
+            }
+        }
+        if sources.can_be_followed() {
+            writeln!(out, "then edit the file and ask again. Ctrl-C ends it.")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Answers from now on.
+    pub(super) fn run(self, supervisor: &mut Supervisor) {
+        let Self { dns, grpc, tls } = self;
+        if let Some(listeners) = dns {
+            let shutdown = supervisor.shutdown();
+            supervisor.vital("DNS", async move { Ok(listeners.run(shutdown).await?) });
+        }
+        if let Some(server) = grpc {
+            let shutdown = supervisor.shutdown();
+            supervisor.vital("gRPC", async move { Ok(server.serve(shutdown.cancelled_owned()).await?) });
+        }
+        if let Some(tls) = tls {
+            follow_certificates(supervisor, tls);
+        }
+    }
+}
+
+/// Takes new certificates without a restart; bad ones change nothing.
+fn follow_certificates(supervisor: &mut Supervisor, tls: Arc<Tls>) {
+    let TlsFiles { certificate, key, client_ca, .. } = tls.files().clone();
+    let sources = Sources::new([certificate, key].into_iter().chain(client_ca));
+    let shutdown = supervisor.shutdown();
+    supervisor.keep_up("following the certificates", move || {
+        let (tls, shutdown) = (Arc::clone(&tls), shutdown.clone());
+        let following = Following::new(sources.clone(), sources.look());
+        async move {
+            let renew = move |_| match tls.reload() {
+                Ok(()) => info!("Certificates taken"),
+                Err(error) => error!(%error, "Certificates refused: those before stay"),
+            };
+            Ok(following.run(renew, shutdown).await?)
+        }
+    });
+}
+
+/// How much there is.
+fn contents(snapshot: &Snapshot) -> String {
+    let counted = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let (hostnames, clusters) = (snapshot.hostname_count(), snapshot.clusters().count());
+    let zones = snapshot.zones().iter().count();
+    format!("{}, {}, {}", counted(hostnames, "hostname"), counted(zones, "zone"), counted(clusters, "cluster"))
+}
+
+fn tls(options: &ServeOptions) -> anyhow::Result<Option<Arc<Tls>>> {
+    let (Some(certificate), Some(key)) = (&options.grpc_tls_cert, &options.grpc_tls_key) else { return Ok(None) };
+    let files = TlsFiles::new(certificate, key);
+    let files = match &options.grpc_tls_client_ca {
+        Some(roots) => files.client_ca(roots),
+        None => files,
+    };
+    Ok(Some(Arc::new(Tls::load(files)?)))
+}
+
+fn dns(options: &ServeOptions, live: &Arc<Live>, observed: &Arc<Observed>) -> anyhow::Result<Option<Listeners<Observed>>> {
+    let mut config = mci_dns::Config::new(options.dns()?);
+    config.rate_limit = options.rate_limit().map(RateLimit::new);
+    config.cookies = options.cookie_secrets()?;
+    if config.addresses.is_empty() {
+        return Ok(None);
+    }
+    match Listeners::bind(config, Arc::clone(live), Arc::clone(observed)) {
+        Ok(listeners) => Ok(Some(listeners)),
+        Err(error) => {
+            let protocol = match error.protocol {
+                mci_dns::Protocol::Udp => Protocol::Udp,
+                mci_dns::Protocol::Tcp => Protocol::Tcp,
+            };
+            Err(refused("--dns", &[protocol], error.address, &error.source))
+        }
+    }
+}
+
+fn grpc(
+    options: &ServeOptions,
+    tls: Option<Arc<Tls>>,
+    live: &Arc<Live>,
+    observed: &Arc<Observed>,
+) -> anyhow::Result<Option<Server>> {
+    let mut config = mci_grpc::Config::default();
+    config.listen = options.grpc()?;
+    config.tls = tls;
+    config.max_in_flight = usize::try_from(options.grpc_concurrency)?;
+    if config.listen.is_empty() {
+        return Ok(None);
+    }
+    match Server::bind(config, Arc::clone(live), Arc::<Observed>::clone(observed)) {
+        Ok(server) => Ok(Some(server)),
+        Err(mci_grpc::Error::Bind { listen, source }) => Err(refused_grpc(&listen, &source)),
+        Err(error) => Err(anyhow!("--grpc: {error}")),
+    }
+}

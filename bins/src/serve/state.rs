@@ -1,0 +1,108 @@
+//! The state that is served: taken from files, and taken again whenever they change.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+
+use mci_core::state_file::{Problems, StateFile};
+use mci_core::{Changes, Live, Snapshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::change_log;
+use crate::facts::{headline, parse};
+use crate::files::{Content, Sources, Unreadable};
+
+/// How many mistakes of one file are logged.
+const LOGGED_MISTAKES: usize = 100;
+
+/// Hears how the state that is served came about.
+pub(crate) trait StateObserver: Send + Sync + 'static {
+    /// What is served now, and that it may differ from what was.
+    fn served(&self, snapshot: &Snapshot);
+    /// A new version of the files was refused.
+    fn refused(&self);
+}
+
+/// The state that is served.
+#[derive(Clone)]
+pub(crate) struct Served {
+    live: Arc<Live>,
+    observer: Arc<dyn StateObserver>,
+}
+
+impl Served {
+    pub(crate) fn new(live: Arc<Live>, observer: Arc<dyn StateObserver>) -> Self {
+        Self { live, observer }
+    }
+
+    /// Serves `file` from now on; whole, and at once.
+    pub(crate) fn take(&self, file: StateFile) -> Changes {
+        for warning in file.warnings() {
+            warn!(%warning, "The state file is allowed, but look at this");
+        }
+        let snapshot = file.into_snapshot();
+        let now = unix_now();
+        let changes = self.live.edit(|edit| {
+            edit.replace(&snapshot);
+            edit.expire(now);
+            edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
+        });
+        self.observer.served(changes.after());
+        changes
+    }
+
+    /// Serves a new version of the files, or says all that is wrong with it and changes nothing.
+    pub(crate) fn renew(&self, sources: &Sources, contents: Result<Vec<Content>, Unreadable>) {
+        match contents.map(|contents| parse(&contents)) {
+            Ok(Ok(file)) => {
+                let changes = self.take(file);
+                let hostnames = change_log::log(&changes);
+                info!(files = %sources, changed = hostnames, "State taken");
+            }
+            Ok(Err(problems)) => {
+                log_problems(sources, &problems);
+                self.observer.refused();
+            }
+            Err(Unreadable(problems)) => {
+                error!(files = %sources, mistakes = problems.len(), "State refused: what was served stays");
+                for mistake in problems {
+                    error!(mistake, "Mistake in the state files");
+                }
+                self.observer.refused();
+            }
+        }
+    }
+
+    /// Lifts overrides when their end has come (R24), until `shutdown`.
+    pub(crate) async fn expire_overrides(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut every_second = tokio::time::interval(Duration::from_secs(1));
+        while shutdown.run_until_cancelled(every_second.tick()).await.is_some() {
+            let now = unix_now();
+            let changes = self.live.edit(|edit| {
+                edit.expire(now);
+                edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
+            });
+            if changes.any() {
+                change_log::log(&changes);
+                self.observer.served(changes.after());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_problems(sources: &Sources, problems: &Problems) {
+    let what = headline(sources, problems.count());
+    error!(files = %sources, mistakes = problems.count(), "State refused: what was served stays");
+    for mistake in problems.iter().take(LOGGED_MISTAKES) {
+        error!(%mistake, "Mistake in the state files");
+    }
+    if problems.count() > LOGGED_MISTAKES {
+        error!("{what}: {LOGGED_MISTAKES} are shown; mci validate lists more");
+    }
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
