@@ -170,18 +170,3 @@ impl Snapshot {
         crate::digest::digest(self)
     }
 }
-
-// Until the wire module answers.
-#[cfg(feature = "wire")]
-impl Snapshot {
-    /// Answers one message.
-    pub fn answer(
-        &self,
-        _query: &[u8],
-        _transport: crate::wire::Transport<'_>,
-        _chance: &mut (impl Chance + ?Sized),
-        _out: &mut Vec<u8>,
-    ) -> crate::wire::Facts {
-        unimplemented!("the wire module answers")
-    }
-}

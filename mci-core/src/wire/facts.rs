@@ -20,6 +20,7 @@ pub enum Disposition {
 /// What was decided about one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and counted alone")]
 pub struct Facts {
     /// What to do with the reply.
     pub disposition: Disposition,
@@ -40,4 +41,19 @@ pub struct Facts {
     pub chain_cut: bool,
     /// Whether the query carried a server cookie of ours that is still good (D21).
     pub cookie_valid: bool,
+}
+
+impl Facts {
+    /// What is no message (D15).
+    pub(super) const DROPPED: Self = Self {
+        disposition: Disposition::Drop,
+        rcode: Rcode::FORMERR,
+        query_type: None,
+        zone: None,
+        cluster: None,
+        stale: false,
+        truncated: false,
+        chain_cut: false,
+        cookie_valid: false,
+    };
 }
