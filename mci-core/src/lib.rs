@@ -39,6 +39,8 @@ mod snapshot;
 mod zone;
 mod zones;
 
+#[cfg(feature = "state-file")]
+pub mod state_file;
 #[cfg(feature = "wire")]
 pub mod wire;
 

@@ -97,7 +97,6 @@ impl Names {
         self.blocks.iter().flat_map(|block| block.iter()).flat_map(|shard| shard.iter())
     }
 
-
     /// The nodes of `self` in shards that `other` does not share.
     pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Node> {
         let blocks = self.blocks.iter().zip(other.blocks.iter()).filter(|(a, b)| !Arc::ptr_eq(a, b));

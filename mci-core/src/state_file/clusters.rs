@@ -108,26 +108,29 @@ pub(crate) fn hostname_override(
     let mut reason = None;
     let mut by = None;
     let mut until = None;
-    reader.map(node, path, |reader, key, node, path| match key {
-        HostnameOverrideKey::Hostname => hostname = names::hostname(reader, node, path),
-        HostnameOverrideKey::Cluster => cluster = names::cluster_id(reader, node, path),
-        HostnameOverrideKey::State => state = reader.word(node, path, OVERRIDE_STATES),
-        HostnameOverrideKey::Reason => reason = reader.text(node, path, "a reason as text").map(Into::into),
-        HostnameOverrideKey::By => by = reader.text(node, path, "a name as text").map(Into::into),
-        HostnameOverrideKey::Until => until = time_of(reader, node, path),
-    })
-    .filter(|given| {
-        let required = [
-            (HostnameOverrideKey::Hostname, "hostname"),
-            (HostnameOverrideKey::Cluster, "cluster"),
-            (HostnameOverrideKey::State, "state"),
-        ];
-        let missing = required.into_iter().find(|(key, _)| !key.is_in(*given));
-        if let Some((_, text)) = missing {
-            reader.problem(path, node.at, format_args!("the key {text:?} is missing"));
-        }
-        missing.is_none()
-    })?;
+    reader
+        .map(node, path, |reader, key, node, path| match key {
+            HostnameOverrideKey::Hostname => hostname = names::hostname(reader, node, path),
+            HostnameOverrideKey::Cluster => cluster = names::cluster_id(reader, node, path),
+            HostnameOverrideKey::State => state = reader.word(node, path, OVERRIDE_STATES),
+            HostnameOverrideKey::Reason => {
+                reason = reader.text(node, path, "a reason as text").map(Into::into)
+            }
+            HostnameOverrideKey::By => by = reader.text(node, path, "a name as text").map(Into::into),
+            HostnameOverrideKey::Until => until = time_of(reader, node, path),
+        })
+        .filter(|given| {
+            let required = [
+                (HostnameOverrideKey::Hostname, "hostname"),
+                (HostnameOverrideKey::Cluster, "cluster"),
+                (HostnameOverrideKey::State, "state"),
+            ];
+            let missing = required.into_iter().find(|(key, _)| !key.is_in(*given));
+            if let Some((_, text)) = missing {
+                reader.problem(path, node.at, format_args!("the key {text:?} is missing"));
+            }
+            missing.is_none()
+        })?;
     let held_back = Override { state: state?, reason, by, until };
     Some(HostnameOverride { hostname: hostname?, cluster: cluster?, held_back })
 }
@@ -135,7 +138,12 @@ pub(crate) fn hostname_override(
 /// RFC 3339 or Unix seconds.
 fn time_of(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<u64> {
     let Value::Text(text) = &node.value else {
-        return reader.integer(node, path, (0, u64::MAX.into()), "Unix seconds, or a time like 2030-01-31T12:00:00Z");
+        return reader.integer(
+            node,
+            path,
+            (0, u64::MAX.into()),
+            "Unix seconds, or a time like 2030-01-31T12:00:00Z",
+        );
     };
     let time = OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
     let seconds = time.and_then(|seconds| u64::try_from(seconds).ok());

@@ -35,6 +35,7 @@ keys!(
         MaxAddresses = "maxAddresses",
         Overrides = "overrides",
         Serial = "serial",
+        Checksum = "checksum",
     }
 );
 
@@ -112,7 +113,8 @@ impl Head {
                 }
             }
             TopKey::MaxAddresses => {
-                if let Some(value) = reader.integer(node, path, (1, MOST_ADDRESSES), "addresses in one answer")
+                if let Some(value) =
+                    reader.integer(node, path, (1, MOST_ADDRESSES), "addresses in one answer")
                     && self.first(reader, "maxAddresses", &value, node, path)
                 {
                     self.settings.max_addresses = value;
@@ -121,6 +123,8 @@ impl Head {
             TopKey::Overrides => reader.list(node, path, "a list of overrides", |reader, node, path| {
                 self.overrides.extend(clusters::hostname_override(reader, node, path));
             }),
+            // A snapshot file is a state file: who reads it as one has asked for what is in it.
+            TopKey::Checksum => {}
             TopKey::Serial => {
                 let serial = reader.integer(node, path, (0, u32::MAX.into()), "the serial of SOA records");
                 self.serial = self.serial.max(serial);
@@ -184,7 +188,9 @@ impl Head {
     fn read_zones(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, file: usize) {
         let mut index = 0;
         reader.list(node, path, "a list of zones", |reader, node, path| {
-            if let Some(entry) = zones::zone(reader, node, path) {
+            let problems = reader.problem_count();
+            if let Some(mut entry) = zones::zone(reader, node, path) {
+                entry.is_flawed = reader.problem_count() > problems;
                 let name = &entry.zone.name;
                 if let Some(place) = self.zone_places.get(name) {
                     reader.problem(path, entry.at, format_args!("zone {name} is also at {place}"));
@@ -230,7 +236,11 @@ impl Head {
             Ok(zones) => zones,
             Err(problems) => {
                 for problem in &problems {
-                    if let Some(zone) = self.zones.get(problem.zone) {
+                    let zone = self.zones.get(problem.zone);
+                    // What a zone lacks may be what could not be read.
+                    let follows =
+                        |zone: &InFile<ZoneEntry>| zone.entry.is_flawed && problem.place == ZonePlace::Zone;
+                    if let Some(zone) = zone.filter(|zone| !follows(zone)) {
                         report(zone, problem);
                     }
                 }
@@ -251,11 +261,18 @@ pub(crate) fn report_zone(
     let Some(text) = texts.get(*file) else { return };
     let top = Path::Root.key("zones");
     let path = top.index(*index);
-    let place = |places: &[Place], index: usize| places.get(index).copied().unwrap_or(entry.at);
+    let place =
+        |places: &[(usize, Place)], index: usize| places.get(index).copied().unwrap_or((index, entry.at));
     let (at, path) = match problem.place {
         ZonePlace::Zone => (entry.at, path.to_string()),
-        ZonePlace::NameServer(i) => (place(&entry.name_servers, i), format!("{path}.nameservers[{i}]")),
-        ZonePlace::Record(i) => (place(&entry.records, i), format!("{path}.records[{i}]")),
+        ZonePlace::NameServer(i) => {
+            let (index, at) = place(&entry.name_servers, i);
+            (at, format!("{path}.nameservers[{index}]"))
+        }
+        ZonePlace::Record(i) => {
+            let (index, at) = place(&entry.records, i);
+            (at, format!("{path}.records[{index}]"))
+        }
         ZonePlace::ResponsibleEmail => (entry.responsible_email, format!("{path}.responsibleEmail")),
         ZonePlace::AcmeDelegation => (entry.acme_delegation, format!("{path}.acmeDelegation")),
     };
@@ -269,7 +286,7 @@ pub(crate) fn report_zone(
 pub(crate) struct Body {
     builder: Builder,
     clusters: Clusters,
-    has_zones: bool,
+    zones: Zones,
     fallback_by_default: bool,
     /// Where each hostname stands, as text; in the thorough pass only.
     places: HashMap<Hostname, Box<str>, foldhash::fast::FixedState>,
@@ -278,8 +295,7 @@ pub(crate) struct Body {
 
 impl Body {
     pub(crate) fn new(head: &Head, zones: Zones, detail: Detail) -> Self {
-        let has_zones = !zones.is_empty();
-        let mut builder = Builder::new(head.settings.clone(), zones);
+        let mut builder = Builder::new(head.settings.clone(), zones.clone());
         for entry in &head.clusters {
             builder.cluster(&entry.name, entry.state, entry.held_back.clone());
         }
@@ -292,7 +308,7 @@ impl Body {
         Self {
             builder,
             clusters: head.clusters(),
-            has_zones,
+            zones,
             fallback_by_default: head.settings.when_all_down == WhenAllDown::Static,
             places: HashMap::default(),
             detail,
@@ -300,7 +316,12 @@ impl Body {
     }
 
     /// Reads one hostname and packs it.
-    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> ControlFlow<()> {
+    pub(crate) fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        path: &Path<'_>,
+    ) -> ControlFlow<()> {
         if let Some(entry) = hostnames::hostname(reader, node, path, &mut self.clusters) {
             self.warn(reader, &entry, path);
             self.insert(reader, entry, path);
@@ -317,7 +338,8 @@ impl Body {
         let path = path.key("hostname");
         let name = &entry.hostname;
         if self.builder.contains(name) {
-            let elsewhere = self.places.get(name).map(|place| format!(": also at {place}")).unwrap_or_default();
+            let elsewhere =
+                self.places.get(name).map(|place| format!(": also at {place}")).unwrap_or_default();
             reader.problem(&path, at, format_args!("hostname {name} stands twice{elsewhere}"));
             return;
         }
@@ -352,9 +374,11 @@ impl Body {
         if (by_default || policies().any(is_static)) && policies().all(|policy| policy.fallback.is_empty()) {
             reader.warning(path, entry.at, "`whenAllDown: static` without `fallback` answers NODATA (R11)");
         }
-        if self.has_zones && !self.builder.is_in_a_zone(&entry.hostname) {
+        if !self.zones.is_empty() && self.zones.containing(entry.hostname.wire()).is_none() {
             let name = &entry.hostname;
-            let message = format_args!("{name} lies in none of the zones: it is answered, and nothing around it is (D12)");
+            let message = format_args!(
+                "{name} lies in none of the zones: it is answered, and nothing around it is (D12)"
+            );
             reader.warning(&path.key("hostname"), entry.at, message);
         }
     }

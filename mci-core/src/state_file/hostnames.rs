@@ -129,7 +129,9 @@ fn add(
             "a second endpoint of cluster \"{}\" (the first is endpoints[{same}]): one a cluster",
             read.endpoint.cluster
         );
-        reader.problem_with(path, node.at, message, || Some("put all its addresses into one endpoint".to_owned()));
+        reader.problem_with(path, node.at, message, || {
+            Some("put all its addresses into one endpoint".to_owned())
+        });
     } else {
         endpoints.push(read);
     }
@@ -159,11 +161,11 @@ fn endpoint(
         }),
         EndpointKey::Priority => {
             let range = (i64::MIN.into(), i64::MAX.into());
-            priority = reader.integer(node, path, range, "priority: the highest answers").unwrap_or_default();
+            priority = reader.integer(node, path, range, "a priority").unwrap_or_default();
         }
         EndpointKey::Weight => {
             let range = (0, u32::MAX.into());
-            weight = reader.integer(node, path, range, "weight: a share of the answers").unwrap_or_default();
+            weight = reader.integer(node, path, range, "a weight").unwrap_or_default();
         }
         EndpointKey::Ready => ready = reader.boolean(node, path).unwrap_or_default(),
         EndpointKey::Override => held_back = override_of(reader, node, path),

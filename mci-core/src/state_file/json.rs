@@ -165,7 +165,11 @@ impl<'a> Source<'a> for Spans<'a> {
 
     fn key(&self, Name(text): Name<'a>) -> Key<'a> {
         let at = match &text {
-            Cow::Borrowed(text) => self.place(text),
+            // Its quote is what an editor shows first.
+            Cow::Borrowed(text) => match self.place(text) {
+                Place::Offset(offset) => Place::Offset(offset.saturating_sub(1)),
+                other => other,
+            },
             Cow::Owned(_) => Place::Unknown,
         };
         Key { at, text }

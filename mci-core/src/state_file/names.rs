@@ -35,17 +35,28 @@ impl Clusters {
     }
 
     /// A cluster that a hostname's endpoint, or a test, names.
-    pub(crate) fn named(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<ClusterId> {
+    pub(crate) fn named(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        path: &Path<'_>,
+    ) -> Option<ClusterId> {
         if let Value::Text(text) = &node.value
-            && let Some(known) = self.known.get(&**text)
+            && let Some(known) = self.known.get(&ById(text))
         {
             return Some(known.clone());
         }
         let cluster = cluster_id(reader, node, path)?;
         if self.declared {
-            reader.problem_with(path, node.at, format_args!("no cluster {:?} in `clusters`", cluster.as_str()), || {
-                did_you_mean(cluster.as_str(), self.known.iter().map(ClusterId::as_str)).or_else(|| self.all())
-            });
+            reader.problem_with(
+                path,
+                node.at,
+                format_args!("no cluster {:?} in `clusters`", cluster.as_str()),
+                || {
+                    did_you_mean(cluster.as_str(), self.known.iter().map(ClusterId::as_str))
+                        .or_else(|| self.all())
+                },
+            );
             return None;
         }
         self.known.insert(cluster.clone());
@@ -57,6 +68,16 @@ impl Clusters {
         let mut all: Vec<&str> = self.known.iter().map(ClusterId::as_str).collect();
         all.sort_unstable();
         (1..=10).contains(&all.len()).then(|| format!("known are {}", all.join(", ")))
+    }
+}
+
+/// Looks a cluster up by its text.
+#[derive(Hash)]
+struct ById<'a>(&'a str);
+
+impl hashbrown::Equivalent<ClusterId> for ById<'_> {
+    fn equivalent(&self, cluster: &ClusterId) -> bool {
+        self.0 == cluster.as_str()
     }
 }
 
@@ -135,12 +156,18 @@ pub(crate) fn address_or_target(
 pub(crate) fn target(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Hostname> {
     let name = hostname(reader, node, path)?;
     if name.is_wildcard() {
-        reader.problem(path, node.at, format_args!("{:?} is no target: a CNAME cannot point to a wildcard", &name));
+        reader.problem(
+            path,
+            node.at,
+            format_args!("{:?} is no target: a CNAME cannot point to a wildcard", &name),
+        );
         return None;
     }
     if name.label_count() == 1 {
         let message = format_args!("{:?} is neither an address nor a fully qualified name", name);
-        reader.problem_with(path, node.at, message, || Some("write the whole name, such as lb.example.net".to_owned()));
+        reader.problem_with(path, node.at, message, || {
+            Some("write the whole name, such as lb.example.net".to_owned())
+        });
         return None;
     }
     Some(name)
@@ -164,7 +191,8 @@ fn not_an_address(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, tex
 /// Digits and dots only, or anything with a colon or a slash: no name looks like that (RFC 1123 §2.1).
 fn looks_like_an_address(text: &str) -> bool {
     let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    text.contains([':', '/', '[', '%']) || (!last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()))
+    text.contains([':', '/', '[', '%'])
+        || (!last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// The address in a text that holds something beside it.
@@ -186,7 +214,7 @@ fn nearest_address(text: &str) -> Option<String> {
         return Some(format!("write {address}: the address alone"));
     }
     let octets: Vec<&str> = bare.split('.').collect();
-    if octets.iter().any(|octet| octet.parse::<u64>().is_ok_and(|octet| octet > 255)) {
+    if octets.len() == 4 && octets.iter().any(|octet| octet.parse::<u64>().is_ok_and(|octet| octet > 255)) {
         return Some("each part of an IPv4 address is 0 to 255".to_owned());
     }
     let stripped: Option<Vec<String>> =

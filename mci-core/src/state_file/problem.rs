@@ -14,6 +14,7 @@ const KEPT: usize = 1_000;
 #[non_exhaustive]
 pub struct Problem {
     /// The file's name, as it was given; empty where a text has none.
+    #[serde(serialize_with = "crate::possible::as_text")]
     pub file: Arc<str>,
     /// The line, counted from 1; absent where the whole file is meant.
     pub line: Option<u32>,
@@ -122,6 +123,10 @@ impl Collected {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     pub(crate) fn extend(&mut self, problems: Problems) {

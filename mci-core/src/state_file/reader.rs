@@ -127,6 +127,11 @@ impl<'r> Reader<'r> {
         self.problems.is_empty()
     }
 
+    /// How much was wrong until now.
+    pub(crate) fn problem_count(&self) -> usize {
+        self.problems.count()
+    }
+
     /// `file:line:column`, for a problem elsewhere that speaks of this place.
     pub(crate) fn place_text(&self, at: Place) -> String {
         let problem = self.make(&Path::Root, at, String::new(), None);
@@ -177,12 +182,6 @@ impl<'r> Reader<'r> {
                 "an address that ends in '::' needs quotes in YAML, where it is a map otherwise",
                 || Some(format!("write \"{address}\"")),
             );
-        } else if let (Value::Integer(_) | Value::Float(_) | Value::Bool(_), true) =
-            (&node.value, expected.contains("text") || expected.contains("name"))
-        {
-            self.problem_with(path, node.at, format_args!("expected {expected}, found {}", node.value), || {
-                Some("quote it".to_owned())
-            });
         } else {
             self.problem(path, node.at, format_args!("expected {expected}, found {}", node.value));
         }
@@ -254,13 +253,21 @@ impl<'r> Reader<'r> {
         }
     }
 
-    pub(crate) fn text<'n>(&mut self, node: &'n Node<'_>, path: &Path<'_>, expected: &str) -> Option<&'n str> {
-        if let Value::Text(text) = &node.value {
-            Some(text)
-        } else {
-            self.unexpected(path, node, expected);
-            None
+    pub(crate) fn text<'n>(
+        &mut self,
+        node: &'n Node<'_>,
+        path: &Path<'_>,
+        expected: &str,
+    ) -> Option<&'n str> {
+        match &node.value {
+            Value::Text(text) => return Some(text),
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
+                let message = format_args!("expected {expected}, found {}", node.value);
+                self.problem_with(path, node.at, message, || Some("quote it".to_owned()));
+            }
+            _ => self.unexpected(path, node, expected),
         }
+        None
     }
 
     pub(crate) fn boolean(&mut self, node: &Node<'_>, path: &Path<'_>) -> Option<bool> {
@@ -272,9 +279,12 @@ impl<'r> Reader<'r> {
                     "no" | "n" | "off" | "false" => Some("write false"),
                     _ => None,
                 };
-                self.problem_with(path, node.at, format_args!("expected true or false, found {}", node.value), || {
-                    meant.map(str::to_owned)
-                });
+                self.problem_with(
+                    path,
+                    node.at,
+                    format_args!("expected true or false, found {}", node.value),
+                    || meant.map(str::to_owned),
+                );
                 None
             }
             _ => {
@@ -299,16 +309,27 @@ impl<'r> Reader<'r> {
                 converted
             }
             Value::Integer(value) => {
-                self.problem(path, node.at, format_args!("{value} is out of range: {what}, {least} to {most}"));
+                self.problem(
+                    path,
+                    node.at,
+                    format_args!("{value} is out of range: {what} from {least} to {most}"),
+                );
                 None
             }
             Value::Float(value) if value.abs() >= 1e18 => {
-                self.problem(path, node.at, format_args!("{value} is out of range: {what}, {least} to {most}"));
+                self.problem(
+                    path,
+                    node.at,
+                    format_args!("{value} is out of range: {what} from {least} to {most}"),
+                );
                 None
             }
             Value::Text(text) => {
                 let digits: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
-                let hint = digits.parse::<i64>().is_ok().then(|| format!("write {digits}, without quotes or a unit"));
+                let hint = digits
+                    .parse::<i64>()
+                    .is_ok()
+                    .then(|| format!("write {digits}, without quotes or a unit"));
                 let message = format_args!("expected a whole number ({what}), found {}", node.value);
                 self.problem_with(path, node.at, message, || hint);
                 None
@@ -336,7 +357,9 @@ impl<'r> Reader<'r> {
         let found = words.iter().find(|(word, _)| word == text);
         if found.is_none() {
             let message = format_args!("expected one of {}, found {}", listed(), node.value);
-            self.problem_with(path, node.at, message, || did_you_mean(text, words.iter().map(|(word, _)| *word)));
+            self.problem_with(path, node.at, message, || {
+                did_you_mean(text, words.iter().map(|(word, _)| *word))
+            });
         }
         found.map(|(_, value)| *value)
     }
@@ -363,7 +386,9 @@ impl<'r> Reader<'r> {
 fn unquoted_colons(node: &Node<'_>) -> Option<String> {
     match &node.value {
         Value::Map(entries) => match entries.as_slice() {
-            [(key, Node { value: Value::Null, .. })] if key.text.ends_with(':') => Some(format!("{}:", key.text)),
+            [(key, Node { value: Value::Null, .. })] if key.text.ends_with(':') => {
+                Some(format!("{}:", key.text))
+            }
             _ => None,
         },
         _ => None,

@@ -42,7 +42,12 @@ impl<'a> Text<'a> {
 
     /// The same file with another text of the same length.
     pub(crate) fn with_text(&self, text: String) -> Text<'static> {
-        Text { name: self.name.clone(), text: Cow::Owned(text), format: self.format, lines: self.lines.clone() }
+        Text {
+            name: self.name.clone(),
+            text: Cow::Owned(text),
+            format: self.format,
+            lines: self.lines.clone(),
+        }
     }
 
     /// Line and column of a place, both counted from 1.
@@ -96,7 +101,9 @@ fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
         path: String::new(),
         message: match bytes.get(valid) {
             _ if sixteen_bits => "the file is UTF-16, not UTF-8".to_owned(),
-            Some(octet) => format!("the file is not UTF-8: octet 0x{octet:02x} stands where no character has it"),
+            Some(octet) => {
+                format!("the file is not UTF-8: octet 0x{octet:02x} stands where no character has it")
+            }
             None => "the file is not UTF-8".to_owned(),
         },
         hint: Some("save it as UTF-8".to_owned()),

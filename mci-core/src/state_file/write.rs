@@ -21,7 +21,11 @@ use crate::zone::{NameServer, StaticData, StaticRecord, Zone};
 /// As YAML.
 pub(crate) fn yaml(snapshot: &Snapshot) -> String {
     let options = serde_saphyr::ser_options! {
-        // Blocks would turn a reason of several lines into something else than what is read.
+        // `192.0.2.1` without quotes, as people write it: YAML 1.1 took it for a number in some readers.
+        yaml_12: true,
+        no_lang_directive: true,
+        compact_list_indent: false,
+        // Every text on its own line, whatever is in it.
         prefer_block_scalars: false,
     };
     let document = Document::new(snapshot, Order::ByName);
@@ -39,7 +43,8 @@ pub(crate) fn json(snapshot: &Snapshot) -> String {
 /// As JSON behind `begin`, hostnames in whatever order they are held.
 pub(crate) fn json_behind(begin: Vec<u8>, snapshot: &Snapshot) -> Vec<u8> {
     let mut octets = begin;
-    serde_json::to_writer(&mut octets, &Document::new(snapshot, Order::AsHeld)).expect("a state has text keys");
+    serde_json::to_writer(&mut octets, &Document::new(snapshot, Order::AsHeld))
+        .expect("a state has text keys");
     octets
 }
 
@@ -83,7 +88,11 @@ impl<'s> Document<'s> {
             outside_zones: *outside_zones,
             max_addresses: (*max_addresses != DEFAULT_MAX_ADDRESSES).then_some(*max_addresses),
             zones: snapshot.zones().iter().map(ZoneOut::new).collect(),
-            defaults: Defaults { ttl: ttl.seconds(), answer_mode: *answer_mode, when_all_down: *when_all_down },
+            defaults: Defaults {
+                ttl: ttl.seconds(),
+                answer_mode: *answer_mode,
+                when_all_down: *when_all_down,
+            },
             clusters: snapshot.clusters().map(|cluster| ClusterOut::new(snapshot, cluster)).collect(),
             overrides: elsewhere(snapshot),
             hostnames: HostnamesOut { snapshot, order },
@@ -151,7 +160,8 @@ struct ZoneOut<'s> {
 
 impl<'s> ZoneOut<'s> {
     fn new(zone: &'s Zone) -> Self {
-        let Zone { name, name_servers, responsible_email, negative_ttl, ttl, records, acme_delegation } = zone;
+        let Zone { name, name_servers, responsible_email, negative_ttl, ttl, records, acme_delegation } =
+            zone;
         Self {
             name: Text(name),
             nameservers: name_servers.iter().map(NameServerOut::new).collect(),

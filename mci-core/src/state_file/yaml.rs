@@ -13,19 +13,23 @@ use crate::state_file::text::{Syntax, Text};
 
 /// Lets a visitor read a whole text.
 pub(crate) fn read<'a>(text: &'a Text<'_>, visitor: impl Visitor<'a, Value = ()>) -> Result<(), Syntax> {
-    serde_saphyr::with_deserializer_from_str_with_options(&text.text, options(text.text.len()), |deserializer| {
-        deserializer.deserialize_any(visitor)
-    })
+    serde_saphyr::with_deserializer_from_str_with_options(
+        &text.text,
+        options(text.text.len()),
+        |deserializer| deserializer.deserialize_any(visitor),
+    )
     .map_err(|error| syntax(text, &error))
 }
 
 /// Reads a whole text as one value.
 pub(crate) fn read_value<'a>(text: &'a Text<'_>) -> Result<Spanned<SpannedValue<'a>>, Syntax> {
-    serde_saphyr::from_str_with_options(&text.text, options(text.text.len())).map_err(|error| syntax(text, &error))
+    serde_saphyr::from_str_with_options(&text.text, options(text.text.len()))
+        .map_err(|error| syntax(text, &error))
 }
 
-/// Limits by the size of the text. Without aliases a text has fewer events than octets, so that no honest file is
-/// refused; with them, what they expand to is at most a small multiple of the text (no billion laughs).
+/// Limits by the size of the text: the default ones refuse about 5,400 hostnames. Without aliases a text has fewer
+/// events than octets, so that no honest file is refused; what aliases expand to is at most once more the text (no
+/// billion laughs).
 fn options(len: usize) -> Options {
     let some = len.saturating_mul(2).saturating_add(1_000);
     serde_saphyr::options! {
@@ -43,12 +47,12 @@ fn options(len: usize) -> Options {
             max_merge_keys: some,
             max_recorded_anchor_events: some,
             max_recorded_anchor_bytes: some,
-            max_total_scalar_bytes: some.saturating_mul(2),
+            max_total_scalar_bytes: some,
             max_depth: 32,
-            max_documents: 1,
+            max_documents: 2,
             enforce_alias_anchor_ratio: false,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: some },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: len.saturating_add(1_000) },
     }
 }
 
@@ -82,7 +86,9 @@ fn spanned_key(Spanned { value: Name(text), referenced, .. }: Spanned<Name<'_>>)
     Key { at: place(referenced), text }
 }
 
-fn spanned_node(Spanned { value: SpannedValue(value), referenced, .. }: Spanned<SpannedValue<'_>>) -> Node<'_> {
+fn spanned_node(
+    Spanned { value: SpannedValue(value), referenced, .. }: Spanned<SpannedValue<'_>>,
+) -> Node<'_> {
     Node { at: place(referenced), value }
 }
 
@@ -101,8 +107,16 @@ fn syntax(text: &Text<'_>, error: &serde_saphyr::Error) -> Syntax {
     use serde_saphyr::Error as E;
     let error = error.without_snippet();
     let location = error.location();
+    let error = match error {
+        E::AliasError { error, .. } => error.without_snippet(),
+        other => other,
+    };
     let at = location.map_or(Place::Unknown, place);
-    if let Some(name) = star_at(text, at) {
+    let is_alias = match error {
+        E::UnknownAnchor { .. } => true,
+        other => other.to_string().contains("anchor or alias"),
+    };
+    if let Some(name) = star_at(text, at).filter(|_| is_alias) {
         return Syntax { at, message: STAR.to_owned(), hint: Some(format!("write {name:?}")) };
     }
     let (message, hint) = match error {
@@ -118,7 +132,7 @@ fn syntax(text: &Text<'_>, error: &serde_saphyr::Error) -> Syntax {
         | E::AliasReplayLimitExceeded { .. }
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. } => (
-            "anchors and aliases expand to more than twice the size of the file".to_owned(),
+            "anchors and aliases expand to far more than the file holds".to_owned(),
             Some("write the values out".to_owned()),
         ),
         other => {
@@ -140,7 +154,8 @@ fn star_at<'t>(text: &'t Text<'_>, at: Place) -> Option<&'t str> {
     // The scanner points behind the star where nothing follows that an alias may have.
     let begin = if rest.starts_with('*') { offset } else { offset.checked_sub(1)? };
     let rest = text.text.get(begin..).filter(|rest| rest.starts_with('*'))?;
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#')).unwrap_or(rest.len());
+    let end =
+        rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#')).unwrap_or(rest.len());
     rest.get(..end)
 }
 

@@ -35,10 +35,13 @@ keys!(RecordKey { Name = "name", Type = "type", Value = "value", Ttl = "ttl" });
 pub(crate) struct ZoneEntry {
     pub(crate) zone: Zone,
     pub(crate) at: Place,
-    pub(crate) name_servers: Vec<Place>,
-    pub(crate) records: Vec<Place>,
+    /// Of those that could be read: the position in the file's list, and the place.
+    pub(crate) name_servers: Vec<(usize, Place)>,
+    pub(crate) records: Vec<(usize, Place)>,
     pub(crate) responsible_email: Place,
     pub(crate) acme_delegation: Place,
+    /// Whether something in it could not be read.
+    pub(crate) is_flawed: bool,
 }
 
 /// A zone that has nothing but a name.
@@ -63,6 +66,7 @@ pub(crate) fn zone(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
         records: Vec::new(),
         responsible_email: at,
         acme_delegation: at,
+        is_flawed: false,
     };
     if let Value::Text(_) = &node.value {
         // `zones: [gslb.example.com]`
@@ -73,7 +77,8 @@ pub(crate) fn zone(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
         Value::Map(entries) => entries.iter().find(|(key, _)| key.text == "name"),
         _ => None,
     };
-    let name = name.and_then(|(key, node)| Some((names::hostname(reader, node, &path.key(&key.text))?, node.at)));
+    let name =
+        name.and_then(|(key, node)| Some((names::hostname(reader, node, &path.key(&key.text))?, node.at)));
     let (zone, at) = name.map_or((None, node.at), |(name, at)| (Some(bare(name)), at));
     let has_name = zone.is_some();
     // Where the name is wrong the rest is read for its own mistakes only.
@@ -81,12 +86,16 @@ pub(crate) fn zone(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
     let mut read = entry(zone.unwrap_or_else(nameless), at);
     let given = reader.map(node, path, |reader, key, node, path| match key {
         ZoneKey::Name => {}
-        ZoneKey::NameServers => reader.list(node, path, "a list of name servers", |reader, node, path| {
-            if let Some(server) = name_server(reader, node, path) {
-                read.zone.name_servers.push(server);
-                read.name_servers.push(node.at);
-            }
-        }),
+        ZoneKey::NameServers => {
+            let mut index = 0..;
+            reader.list(node, path, "a list of name servers", |reader, node, path| {
+                let index = index.next().unwrap_or_default();
+                if let Some(server) = name_server(reader, node, path) {
+                    read.zone.name_servers.push(server);
+                    read.name_servers.push((index, node.at));
+                }
+            });
+        }
         ZoneKey::ResponsibleEmail => {
             read.responsible_email = node.at;
             if let Some(email) = reader.text(node, path, "a mail address as text") {
@@ -95,12 +104,16 @@ pub(crate) fn zone(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
         }
         ZoneKey::NegativeTtl => read.zone.negative_ttl = ttl(reader, node, path).unwrap_or(NEGATIVE_TTL),
         ZoneKey::Ttl => read.zone.ttl = ttl(reader, node, path).unwrap_or(read.zone.ttl),
-        ZoneKey::Records => reader.list(node, path, "a list of records", |reader, node, path| {
-            if let Some(record) = record(reader, node, path, &read.zone.name) {
-                read.zone.records.push(record);
-                read.records.push(node.at);
-            }
-        }),
+        ZoneKey::Records => {
+            let mut index = 0..;
+            reader.list(node, path, "a list of records", |reader, node, path| {
+                let index = index.next().unwrap_or_default();
+                if let Some(record) = record(reader, node, path, &read.zone.name) {
+                    read.zone.records.push(record);
+                    read.records.push((index, node.at));
+                }
+            });
+        }
         ZoneKey::AcmeDelegation => {
             read.acme_delegation = node.at;
             read.zone.acme_delegation = names::hostname(reader, node, path);
@@ -240,7 +253,9 @@ fn txt(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Vec<
         let Some(text) = reader.text(node, path, "a text") else { return };
         if text.len() > MAX_STRING {
             let message = format_args!("{} octets; one string of a TXT record has at most 255", text.len());
-            reader.problem_with(path, node.at, message, || Some("write one text: it is cut by itself".to_owned()));
+            reader.problem_with(path, node.at, message, || {
+                Some("write one text: it is cut by itself".to_owned())
+            });
         }
         texts.push(text.as_bytes().to_vec());
     });
@@ -299,13 +314,15 @@ fn caa(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Stat
         let value = value.trim();
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
         // RFC 8659 §4.1: a tag is letters and digits.
-        let tag = (!tag.is_empty() && tag.bytes().all(|octet| octet.is_ascii_alphanumeric())).then_some(tag)?;
+        let tag =
+            (!tag.is_empty() && tag.bytes().all(|octet| octet.is_ascii_alphanumeric())).then_some(tag)?;
         let (tag, value) = (tag.to_owned(), value.as_bytes().to_vec());
         Some(StaticData::Caa { flags: flags.parse().ok()?, tag, value })
     };
     let data = parse();
     if data.is_none() {
-        let message = format_args!("{:?} is no CAA record: write '0 issue \"ca.example.net\"'", Shortened(text));
+        let message =
+            format_args!("{:?} is no CAA record: write '0 issue \"ca.example.net\"'", Shortened(text));
         reader.problem(path, node.at, message);
     }
     data
