@@ -42,6 +42,8 @@ mod withdrawal;
 mod zone;
 mod zones;
 
+#[cfg(feature = "state-file")]
+pub mod state_file;
 #[cfg(feature = "wire")]
 pub mod wire;
 

@@ -1,0 +1,239 @@
+//! State files: what is true at a moment, as YAML or JSON (`docs/state-file.md`).
+//!
+//! ```text
+//!  octets ─► text ─► stream: json | yaml ─► node, hostname by hostname ─► reader ─► document ─► Snapshot
+//!              (UTF-8, format)                (one tree for both)         (keys)    (all files)
+//! ```
+//!
+//! The first pass is quick: it stops at the first mistake. Only then is everything read once more, slowly and with
+//! every place, so that all mistakes are listed. Both go through one reader, which therefore cannot disagree with
+//! itself.
+
+mod clusters;
+mod document;
+mod hostnames;
+mod json;
+mod names;
+mod nearest;
+mod node;
+mod problem;
+mod reader;
+mod snapshot_file;
+mod stream;
+mod text;
+mod write;
+mod yaml;
+mod zones;
+
+use core::ops::ControlFlow;
+
+use crate::snapshot::Snapshot;
+use crate::state_file::document::{Body, Head};
+use crate::state_file::node::{Place, Value};
+use crate::state_file::problem::Collected;
+use crate::state_file::reader::{Path, Reader};
+use crate::state_file::stream::{Detail, End, Met, Reach};
+use crate::state_file::text::{Format, Text};
+
+pub use crate::state_file::nearest::nearest;
+pub use crate::state_file::problem::{Problem, Problems};
+pub use crate::state_file::snapshot_file::{SnapshotFile, SnapshotFileError};
+
+/// A state that was read from one or several files, and found right.
+///
+/// ```
+/// use mci_core::{Query, RecordType, state_file::StateFile};
+/// let snapshot = StateFile::parse("
+/// zones: [{name: gslb.example.com, nameservers: [ns1.example.net, ns2.example.net]}]
+/// hostnames:
+///   - hostname: app.gslb.example.com
+///     endpoints: [{cluster: west, addresses: [192.0.2.10]}]
+/// ")?.into_snapshot();
+/// let query = Query::new("app.gslb.example.com".parse().unwrap(), RecordType::A);
+/// assert_eq!(snapshot.possible(&query).to_string(), "west");
+///
+/// let problems = StateFile::parse("hostnames: [{hostnam: app.example.com}]").unwrap_err();
+/// assert!(problems.to_string().contains("did you mean \"hostname\"?"));
+/// # Ok::<(), mci_core::state_file::Problems>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    snapshot: Snapshot,
+    warnings: Vec<Problem>,
+}
+
+impl StateFile {
+    /// Reads one text: JSON if it begins with `{`, else YAML.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        Self::parse_all([("", text.as_bytes())])
+    }
+
+    /// Reads files that belong together, by their names and octets: zones, clusters and hostnames of all of them.
+    ///
+    /// Every mistake in every file is listed. What stands in two files is one: a zone, a cluster or a hostname a
+    /// second time, or a default with another value.
+    pub fn parse_all<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Problems> {
+        let mut problems = Collected::default();
+        let mut texts = Vec::new();
+        for (name, bytes) in files {
+            match Text::from_bytes(name, bytes) {
+                Ok(text) => texts.push(text),
+                Err(problem) => problems.push(|| problem),
+            }
+        }
+        if problems.is_empty() {
+            match read(&texts, Detail::Quick, UnknownKeys::Refused) {
+                Ok(read) => return Ok(read),
+                Err(first) => {
+                    // The slow pass finds at least the same; were it not so, the first would be all there is to say.
+                    read_all_mistakes(&texts, &mut problems);
+                    if problems.is_empty() {
+                        problems.extend(first);
+                    }
+                }
+            }
+        } else {
+            read_all_mistakes(&texts, &mut problems);
+        }
+        Err(problems.into_problems())
+    }
+
+    /// What the files say, ready to answer.
+    pub fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+
+    /// What is allowed and probably not meant, such as a zone with a single name server.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// A snapshot as a state file in YAML, for people; it reads back as the same snapshot.
+    pub fn write_yaml(snapshot: &Snapshot) -> String {
+        write::yaml(snapshot)
+    }
+
+    /// A snapshot as a state file in JSON, for programs; it reads back as the same snapshot.
+    pub fn write_json(snapshot: &Snapshot) -> String {
+        write::json(snapshot)
+    }
+}
+
+/// What becomes of a key that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnknownKeys {
+    Refused,
+    /// A newer program wrote them (snapshot files).
+    Ignored,
+}
+
+/// Reads all texts once more for every mistake.
+fn read_all_mistakes(texts: &[Text<'_>], problems: &mut Collected) {
+    let mut repaired = Vec::new();
+    for text in texts {
+        let mut warnings = Collected::default();
+        let without_stars = (text.format == Format::Yaml)
+            .then(|| {
+                let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
+                yaml::without_stars(text, |syntax| reader.syntax(syntax))
+            })
+            .flatten();
+        repaired.push(without_stars.unwrap_or_else(|| text.clone()));
+    }
+    if let Err(more) = read(&repaired, Detail::Places, UnknownKeys::Refused) {
+        problems.extend(more);
+    }
+}
+
+/// One reading of all files.
+fn read(texts: &[Text<'_>], detail: Detail, unknown_keys: UnknownKeys) -> Result<StateFile, Problems> {
+    match read_as_far(texts, detail, unknown_keys, Reach::UntilHostnames) {
+        Some(result) => result,
+        // Something follows `hostnames`: the first pass has to read over them.
+        None => read_as_far(texts, detail, unknown_keys, Reach::All)
+            .expect("a first pass that reads everything misses no key"),
+    }
+}
+
+/// The same where the first pass reads so far; nothing where that was not far enough.
+fn read_as_far(
+    texts: &[Text<'_>],
+    detail: Detail,
+    unknown_keys: UnknownKeys,
+    reach: Reach,
+) -> Option<Result<StateFile, Problems>> {
+    let mut problems = Collected::default();
+    let mut warnings = Collected::default();
+    let ignore = unknown_keys == UnknownKeys::Ignored;
+    let mut head = Head::default();
+    let mut broken = vec![false; texts.len()];
+    for ((file, text), broken) in texts.iter().enumerate().zip(&mut broken) {
+        let mut reader = Reader::new(text, detail, &mut problems, &mut warnings).unknown_keys_pass(ignore);
+        match stream::head(text, detail, reach) {
+            Ok(stream::Head::Map(entries)) => {
+                head.read(&mut reader, &entries, &Path::Root, file);
+            }
+            Ok(stream::Head::Other(value)) => {
+                *broken = true;
+                not_a_state(&mut reader, &value);
+            }
+            Err(syntax) => {
+                *broken = true;
+                reader.syntax(syntax);
+            }
+        }
+    }
+    let zones = head.zones(|zone, problem| document::report_zone(texts, zone, problem, &mut problems));
+    if detail == Detail::Quick && !problems.is_empty() {
+        return Some(Err(problems.into_problems()));
+    }
+    for problem in zones.warnings() {
+        if let Some(zone) = head.zones.get(problem.zone) {
+            document::report_zone(texts, zone, &problem, &mut warnings);
+        }
+    }
+    let mut body = Body::new(&head, zones, detail);
+    for (text, broken) in texts.iter().zip(broken) {
+        if broken {
+            continue;
+        }
+        let mut reader = Reader::new(text, detail, &mut problems, &mut warnings).unknown_keys_pass(ignore);
+        let end = stream::body(text, detail, reach, |met| meet(&mut body, &mut reader, met));
+        match end {
+            Ok(End::Read) => {}
+            Ok(End::LateKey) => return None,
+            Err(syntax) => reader.syntax(syntax),
+        }
+    }
+    let result = if problems.is_empty() {
+        Ok(StateFile { snapshot: body.build(), warnings: warnings.into_vec() })
+    } else {
+        Err(problems.into_problems())
+    };
+    Some(result)
+}
+
+fn meet(body: &mut Body, reader: &mut Reader<'_>, met: Met<'_, '_>) -> ControlFlow<()> {
+    let list = Path::Root.key("hostnames");
+    match met {
+        Met::Hostname(index, node) => return body.read(reader, node, &list.index(index)),
+        Met::NotAList(key, value) => {
+            reader.problem(&list, key.at, format_args!("expected a list of hostnames, found {value}"));
+        }
+        Met::Twice(key) => reader.problem(&list, key.at, "the key stands here a second time"),
+    }
+    ControlFlow::Continue(())
+}
+
+fn not_a_state(reader: &mut Reader<'_>, value: &Value<'_>) {
+    match value {
+        Value::Null => reader.problem_with(&Path::Root, Place::Unknown, "the file is empty", || {
+            Some("a state file has `zones` and `hostnames`; `mci init` writes one".to_owned())
+        }),
+        other => reader.problem(
+            &Path::Root,
+            Place::At(1, 1),
+            format_args!("expected a map with keys such as zones, clusters and hostnames, found {other}"),
+        ),
+    }
+}
