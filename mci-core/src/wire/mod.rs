@@ -13,6 +13,10 @@ mod answer;
 mod cookie;
 mod encode;
 mod facts;
+#[cfg(test)]
+mod properties;
+#[cfg(any(test, fuzzing))]
+pub mod reference;
 mod request;
 mod transport;
 

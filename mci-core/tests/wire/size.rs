@@ -121,7 +121,7 @@ fn d23_glue_inside_of_a_delegation_must_fit_and_other_glue_need_not() {
 fn d23_addresses_of_the_zones_name_servers_are_whole_or_absent() {
     let reply = Ask::new("example", RecordType::NS).udp(&delegating(10, false));
     assert_eq!((reply.flags.as_str(), reply.answers.len()), ("qr aa", 10));
-    assert!(reply.additionals.len() % 2 == 0 && (2..20).contains(&reply.additionals.len()));
+    assert!(reply.additionals.len().is_multiple_of(2) && (2..20).contains(&reply.additionals.len()));
     assert!(reply.octets.len() <= 512);
 }
 
