@@ -56,7 +56,7 @@ mod tests {
             let message = vec![0xA5; length];
             let packet = DnsPacket { msg: message.clone().into() }.encode_to_vec();
             let mut expected = vec![0];
-            expected.extend((packet.len() as u32).to_be_bytes());
+            expected.extend(u32::try_from(packet.len()).unwrap().to_be_bytes());
             expected.extend(packet);
             let frame = encode(&message);
             assert_eq!(frame, expected);
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn more_than_a_dns_message_is_too_large() {
         let packet = DnsPacket { msg: vec![0; MAX_MESSAGE + 1].into() }.encode_to_vec();
-        let frame = [&[0][..], &(packet.len() as u32).to_be_bytes(), &packet].concat();
+        let frame = [&[0][..], &u32::try_from(packet.len()).unwrap().to_be_bytes(), &packet].concat();
         assert_eq!(decode(frame.into()), Err(Refusal::TOO_LARGE));
     }
 }

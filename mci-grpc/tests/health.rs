@@ -1,4 +1,5 @@
 //! Health and reflection, asked by their own clients.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Where the server listens: TCP, unix sockets, TLS, several at once.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `coredns.dns.DnsService/Query`, asked by tonic's client.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The end: no query in flight is lost, and nothing holds the end up for ever.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! A server in this process, and clients for it.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,10 +42,10 @@ impl Running {
         let server = Server::bind(config, Arc::clone(&live), Arc::clone(&seen) as Arc<dyn Observe>).unwrap();
         let listening = server.listening().cloned().collect();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(server.serve(async {
+        let task = tokio::spawn(server.serve(async {
             let _ = stopped.await;
         }));
-        Self { live, seen, listening, stop: Some(stop), served }
+        Self { live, seen, listening, stop: Some(stop), served: task }
     }
 
     /// Begins the shutdown.
@@ -160,7 +161,7 @@ impl Slow {
         let response = tokio::spawn(async move {
             let channel = tower::ServiceExt::<http::Request<tonic::body::Body>>::ready(&mut channel).await?;
             let (head, body) = tower::Service::call(channel, request).await?.into_parts();
-            let body = http_body_util::BodyExt::collect(body).await.map(|all| all.to_bytes());
+            let body = http_body_util::BodyExt::collect(body).await.map(http_body_util::Collected::to_bytes);
             Ok((head, body.unwrap_or_default()))
         });
         Self { pieces, response }
