@@ -1,1 +1,30 @@
-//! Stub.
+//! Health, readiness and metrics over HTTP, and the query log.
+//!
+//! ```text
+//!   adapters ──Observe──► Observers ─┬─► Metrics   counters: a few nanoseconds a message, no lock
+//!                                    └─► QueryLog  off by default
+//!   Live ──at scrape time──► gauges of the snapshot, kept until it changes
+//!
+//!   GET /healthz  the process runs
+//!   GET /readyz   every condition with its reason; 503 until all that are required hold
+//!   GET /metrics  Prometheus or OpenMetrics, as the client asks
+//! ```
+//!
+//! This crate refuses to know Kubernetes, gRPC and the rules of DNS.
+
+mod error;
+pub mod metrics;
+mod observers;
+mod query_log;
+mod question;
+mod readiness;
+mod routes;
+mod server;
+
+pub use crate::error::Error;
+pub use crate::metrics::{Metrics, Reload};
+pub use crate::observers::Observers;
+pub use crate::query_log::{QueryLog, QueryLogConfig};
+pub use crate::readiness::{Condition, Readiness};
+pub use crate::routes::routes;
+pub use crate::server::{Config, Server};
