@@ -16,32 +16,28 @@ use crate::http;
 use crate::port::Port;
 use crate::process::Process;
 
+/// The name of the state file.
+const FILE: &str = "state.yaml";
+
 /// A running `mci standalone`.
 #[derive(Debug)]
 pub struct Mci {
     /// The process.
     pub process: Process,
-    files: Files,
-    dns: Port,
-    grpc: Port,
-    http: Port,
-    sockets: Vec<PathBuf>,
+    setup: Builder,
 }
-
-/// The folder with the state file.
-#[derive(Debug)]
-struct Files(TempDir);
 
 /// How to start it.
 #[derive(Debug)]
 pub struct Builder {
-    files: Files,
+    folder: TempDir,
     dns: Port,
     grpc: Port,
     http: Port,
     grpc_tcp: bool,
     sockets: Vec<PathBuf>,
     arguments: Vec<String>,
+    paths: Vec<PathBuf>,
     ipv6: bool,
 }
 
@@ -55,11 +51,12 @@ impl Mci {
     /// To be started with more than [`Mci::start`] says.
     #[track_caller]
     pub fn over(state: &str) -> Builder {
-        let files =
-            Files(TempDir::with_prefix("mci-test-").expect("a folder for the state file can be made"));
-        fs::write(files.path(), state).expect("the state file can be written");
+        let folder = TempDir::with_prefix("mci-test-").expect("a folder for the state file can be made");
+        let file = folder.path().join(FILE);
+        fs::write(&file, state).expect("the state file can be written");
         Builder {
-            files,
+            paths: vec![file],
+            folder,
             dns: Port::reserve(),
             grpc: Port::reserve(),
             http: Port::reserve(),
@@ -72,27 +69,27 @@ impl Mci {
 
     /// Where the direct listener answers, UDP and TCP.
     pub fn dns(&self) -> SocketAddr {
-        self.dns.v4()
+        self.setup.dns.v4()
     }
 
     /// The direct listener over IPv6, where the builder asked for it.
     pub fn dns_v6(&self) -> SocketAddr {
-        self.dns.v6()
+        self.setup.dns.v6()
     }
 
     /// Where `CoreDNS` asks.
     pub fn grpc(&self) -> SocketAddr {
-        self.grpc.v4()
+        self.setup.grpc.v4()
     }
 
     /// The unix sockets for `CoreDNS`.
     pub fn sockets(&self) -> &[PathBuf] {
-        &self.sockets
+        &self.setup.sockets
     }
 
     /// Health, readiness and metrics.
     pub fn http(&self) -> SocketAddr {
-        self.http.v4()
+        self.setup.http.v4()
     }
 
     /// A client of the direct listener.
@@ -107,12 +104,12 @@ impl Mci {
 
     /// The path of the state file.
     pub fn state_file(&self) -> PathBuf {
-        self.files.path()
+        self.setup.folder.path().join(FILE)
     }
 
     /// Replaces the state file by a rename, as editors do.
     pub fn replace_state(&self, state: &str) {
-        let new = self.files.0.path().join(".state.yaml.new");
+        let new = self.setup.folder.path().join(".state.yaml.new");
         fs::write(&new, state).expect("a file can be written");
         fs::rename(new, self.state_file()).expect("a file can be renamed");
     }
@@ -133,21 +130,26 @@ impl Mci {
     /// Ends it without asking and starts it again on the same ports.
     #[track_caller]
     pub fn restart(self) -> Self {
-        let Mci { mut process, files, dns, grpc, http, sockets } = self;
+        let Mci { mut process, setup } = self;
         process.kill();
         drop(process);
-        let grpc_tcp = sockets.is_empty();
-        Builder { files, dns, grpc, http, grpc_tcp, sockets, arguments: Vec::new(), ipv6: false }.start()
-    }
-}
-
-impl Files {
-    fn path(&self) -> PathBuf {
-        self.0.path().join("state.yaml")
+        setup.start()
     }
 }
 
 impl Builder {
+    /// Over another file or folder, and not over the text.
+    pub fn over_file(mut self, path: &Path) -> Self {
+        self.paths = vec![path.to_owned()];
+        self
+    }
+
+    /// Over one more file or folder.
+    pub fn and_file(mut self, path: &Path) -> Self {
+        self.paths.push(path.to_owned());
+        self
+    }
+
     /// With another argument.
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
@@ -164,7 +166,7 @@ impl Builder {
     pub fn unix_sockets(mut self, count: usize) -> Self {
         self.grpc_tcp = false;
         self.sockets =
-            (0..count).map(|number| self.files.0.path().join(format!("dns-{number}.sock"))).collect();
+            (0..count).map(|number| self.folder.path().join(format!("dns-{number}.sock"))).collect();
         self
     }
 
@@ -172,26 +174,21 @@ impl Builder {
     pub fn tls(self, certificates: &Certificates, client: bool) -> Self {
         let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         let builder = self
-            .argument("--tls-cert")
+            .argument("--grpc-tls-cert")
             .argument(path(&certificates.server_certificate()))
-            .argument("--tls-key")
+            .argument("--grpc-tls-key")
             .argument(path(&certificates.server_key()));
         if client {
-            builder.argument("--tls-client-ca").argument(path(&certificates.authority()))
+            builder.argument("--grpc-tls-client-ca").argument(path(&certificates.authority()))
         } else {
             builder
         }
     }
 
-    /// The folder of the state file, for more files beside it.
-    pub fn folder(&self) -> &Path {
-        self.files.0.path()
-    }
-
     /// The command line that is meant.
     pub fn command(&self) -> Command {
         let mut command = mci();
-        command.arg("standalone").arg(self.files.path());
+        command.arg("standalone").args(&self.paths);
         let mut dns = vec![self.dns.v4().to_string()];
         if self.ipv6 {
             dns.push(self.dns.v6().to_string());
@@ -213,8 +210,9 @@ impl Builder {
     pub fn start(self) -> Mci {
         let mut mci = self.spawn();
         let address = mci.http();
-        mci.process.wait_until("mci standalone is ready", |_| {
-            http::get(address, "/readyz").is_some_and(|response| response.status == 200)
+        mci.process.wait_until("mci standalone is ready", |log| {
+            log.contains("Ctrl-C ends it")
+                || http::get(address, "/readyz").is_some_and(|response| response.status == 200)
         });
         mci
     }
@@ -223,8 +221,7 @@ impl Builder {
     #[track_caller]
     pub fn spawn(self) -> Mci {
         let process = Process::start("mci standalone", &self.command());
-        let Builder { files, dns, grpc, http, sockets, .. } = self;
-        Mci { process, files, dns, grpc, http, sockets }
+        Mci { process, setup: self }
     }
 }
 

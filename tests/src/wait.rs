@@ -8,13 +8,19 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks again and again until there is something, and panics with `what` when that takes too long.
 #[track_caller]
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, ask)
+        .unwrap_or_else(|| panic!("waited {} s in vain for this: {what}", PATIENCE.as_secs()))
+}
+
+/// Asks again and again until there is something, or the time is over.
+pub fn within<T>(time: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
-        if let Some(found) = ask() {
+        let found = ask();
+        if found.is_some() || started.elapsed() >= time {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {} s in vain for this: {what}", PATIENCE.as_secs());
         thread::sleep(Duration::from_millis(5));
     }
 }
