@@ -29,7 +29,7 @@ use self::state::Served;
 use crate::facts::{parse, wrong};
 use crate::files::{Fingerprint, Sources};
 use crate::follow::{Following, read_at_rest};
-use crate::supervise::{End, Supervisor};
+use crate::supervise::{End, Signals, Supervisor};
 use crate::telemetry;
 
 /// Serves `files` until a signal comes; what keeps it from beginning is an error.
@@ -42,6 +42,7 @@ pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn W
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
+        let signals = Signals::new()?;
         let live = Arc::new(Live::new(Snapshot::unready()));
         let observed = Arc::new(Observed::new(Arc::clone(&live), options)?);
         let ports = Ports::bind(options, &live, &observed)?;
@@ -53,7 +54,7 @@ pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn W
         let mut supervisor = Supervisor::new(observed);
         ports.run(&mut supervisor);
         follow(&mut supervisor, served, sources, taken);
-        supervisor.run().await
+        supervisor.run(signals).await
     });
     // What still reads a file is not waited for.
     runtime.shutdown_background();
