@@ -1,12 +1,11 @@
 //! State files as a snapshot, for commands.
 
 use anyhow::{Context, anyhow};
-use mci_core::state_file::{Problems, StateFile};
+use mci_core::state_file::{Problems, StateFile, nearest};
 use mci_core::{ClusterId, Hostname, Snapshot};
 
 use crate::files::{Content, Sources};
 use crate::follow::read_at_rest;
-use crate::nearest::nearest;
 use crate::progress::during;
 
 /// Reads the files; every mistake in them is in the error.

@@ -11,7 +11,6 @@ mod files;
 mod follow;
 mod holder;
 mod init;
-mod nearest;
 mod progress;
 mod serve;
 mod source;

@@ -86,6 +86,10 @@ impl FromStr for Server {
         let form = "write dns://HOST:PORT or grpc://HOST:PORT";
         let uri: Uri = text.parse().map_err(|error| format!("{error}: {form}"))?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| format!("no host in it: {form}"))?;
+        // A port out of range is no port to the parser, and a user's name would be ignored.
+        if uri.port_u16().is_none() && uri.authority().is_some_and(|authority| authority.as_str() != host) {
+            return Err(format!("no host and port in it: {form}"));
+        }
         let scheme = uri.scheme_str().ok_or_else(|| format!("no scheme in front of it: {form}"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(format!("a path does not belong there: {form}"));

@@ -83,13 +83,8 @@ impl Supervisor {
         self.names.insert(handle.id(), name);
     }
 
-    /// Waits for SIGTERM, SIGINT or the end of a vital task, which is an error.
-    pub(crate) async fn run(self) -> anyhow::Result<End> {
-        let signals = Signals::new()?;
-        self.run_until(signals).await
-    }
-
-    async fn run_until(mut self, mut stop: impl Stop) -> anyhow::Result<End> {
+    /// Waits for a request to end, or for the end of a vital task, which is an error.
+    pub(crate) async fn run(mut self, mut stop: impl Stop) -> anyhow::Result<End> {
         let reason = tokio::select! {
             signal = stop.next() => {
                 info!(signal, "Ending: finishing what was begun");
@@ -195,18 +190,20 @@ fn panic_of(error: JoinError) -> anyhow::Error {
 }
 
 /// What asks the process to end.
-trait Stop {
+pub(crate) trait Stop {
     /// The next request, by its name.
     async fn next(&mut self) -> &'static str;
 }
 
-struct Signals {
+/// SIGTERM and SIGINT, caught from the moment this is made.
+#[derive(Debug)]
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?,
             interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?,
@@ -272,7 +269,7 @@ mod tests {
             Ok(())
         });
         let (_sender, stop) = channel(1);
-        let reason = supervisor.run_until(stop).await.unwrap_err();
+        let reason = supervisor.run(stop).await.unwrap_err();
         assert_eq!(format!("{reason:#}"), "DNS ended unexpectedly: the socket is gone");
         assert_eq!(other.load(Ordering::Relaxed), 1, "the others finish what they have begun");
     }
@@ -286,7 +283,7 @@ mod tests {
                 Ok(())
             });
             let (_sender, stop) = channel(1);
-            let reason = format!("{:#}", supervisor.run_until(stop).await.unwrap_err());
+            let reason = format!("{:#}", supervisor.run(stop).await.unwrap_err());
             let why = if panics { "it panicked: boom" } else { "it ended by itself" };
             assert_eq!(reason, format!("DNS ended unexpectedly: {why}"));
         }
@@ -315,7 +312,7 @@ mod tests {
             }
         });
         let (sender, stop) = channel(1);
-        let running = tokio::spawn(supervisor.run_until(stop));
+        let running = tokio::spawn(supervisor.run(stop));
         sleep(PROVEN * 2).await;
         sender.send("SIGTERM").await.unwrap();
         assert_eq!(running.await.unwrap().unwrap(), End::Graceful);
@@ -334,7 +331,7 @@ mod tests {
                 sender.try_send("SIGINT").unwrap();
             }
             let begun = Instant::now();
-            assert_eq!(supervisor.run_until(stop).await.unwrap(), End::Forced);
+            assert_eq!(supervisor.run(stop).await.unwrap(), End::Forced);
             assert_eq!(begun.elapsed(), if signals == 2 { Duration::ZERO } else { GRACE });
         }
     }

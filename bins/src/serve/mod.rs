@@ -7,8 +7,8 @@
 //! ```
 
 mod change_log;
+mod health;
 mod listen;
-mod observed;
 mod options;
 mod ports;
 mod state;
@@ -20,17 +20,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mci_core::{Live, Snapshot};
+use mci_http::Metrics;
 use tracing::info;
 
-use self::observed::Observed;
+use self::health::Health;
 pub(crate) use self::options::ServeOptions;
 use self::ports::Ports;
 use self::state::Served;
 use crate::facts::{parse, wrong};
 use crate::files::{Fingerprint, Sources};
 use crate::follow::{Following, read_at_rest};
-use crate::supervise::{End, Supervisor};
+use crate::supervise::{End, Signals, Supervisor};
 use crate::telemetry;
+
+/// The tasks that are started again, as readiness and logs name them.
+const STATE_FILES: &str = "following the state files";
+const CERTIFICATES: &str = "following the certificates";
+const OVERRIDES: &str = "ending overrides";
+const HTTP: &str = "HTTP";
 
 /// Serves `files` until a signal comes; what keeps it from beginning is an error.
 pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -42,18 +49,21 @@ pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn W
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
+        let signals = Signals::new()?;
         let live = Arc::new(Live::new(Snapshot::unready()));
-        let observed = Arc::new(Observed::new(Arc::clone(&live), options)?);
-        let ports = Ports::bind(options, &live, &observed)?;
-        let served = Served::new(live, Arc::<Observed>::clone(&observed));
+        let metrics = Arc::new(Metrics::new(Arc::clone(&live), env!("CARGO_PKG_VERSION")));
+        let health = Arc::new(Health::new(Arc::clone(&metrics)));
+        let ports = Ports::bind(options, &live, &metrics, &health)?;
+        let served = Served::new(live, Arc::clone(&health));
         let snapshot = served.take(file).after().clone();
+        metrics.count_hostnames(&options.metrics_hostnames);
         ports.announce(&sources, &snapshot, out)?;
         info!(files = %sources, hostnames = snapshot.hostname_count(), "Serving");
 
-        let mut supervisor = Supervisor::new(observed);
+        let mut supervisor = Supervisor::new(health);
         ports.run(&mut supervisor);
         follow(&mut supervisor, served, sources, taken);
-        supervisor.run().await
+        supervisor.run(signals).await
     });
     // What still reads a file is not waited for.
     runtime.shutdown_background();
@@ -69,7 +79,7 @@ fn follow(supervisor: &mut Supervisor, served: Served, sources: Sources, taken: 
     // A follower that had to be started again reads the files once more: what was taken then may be older.
     let mut taken = Some(taken);
     if sources.can_be_followed() {
-        supervisor.keep_up("following the state files", move || {
+        supervisor.keep_up(STATE_FILES, move || {
             let (served, of, shutdown) = (renewing.clone(), sources.clone(), shutdown.clone());
             let following = Following::new(sources.clone(), taken.take().unwrap_or_default());
             async move { Ok(following.run(move |contents| served.renew(&of, contents), shutdown).await?) }
@@ -78,5 +88,5 @@ fn follow(supervisor: &mut Supervisor, served: Served, sources: Sources, taken: 
         info!(files = %sources, "Not followed: a pipe is read once");
     }
     let shutdown = supervisor.shutdown();
-    supervisor.keep_up("ending overrides", move || served.clone().expire_overrides(shutdown.clone()));
+    supervisor.keep_up(OVERRIDES, move || served.clone().expire_overrides(shutdown.clone()));
 }

@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
+use axum::Router;
 use mci_core::{Live, Snapshot};
 use mci_dns::{Listeners, RateLimit};
 use mci_grpc::{Listen, Server, Tls, TlsFiles};
+use mci_http::{Metrics, Observers, QueryLog, QueryLogConfig};
 use tracing::{error, info};
 
+use super::health::Health;
 use super::listen::{refused, refused_grpc};
-use super::observed::Observed;
 use super::options::ServeOptions;
-use super::try_it;
+use super::{CERTIFICATES, HTTP, OVERRIDES, STATE_FILES, try_it};
 use crate::files::Sources;
 use crate::follow::Following;
 use crate::holder::Protocol;
@@ -21,21 +23,38 @@ use crate::supervise::Supervisor;
 
 /// What listens.
 pub(super) struct Ports {
-    dns: Option<Listeners<Observed>>,
+    dns: Option<Listeners<Observers>>,
     grpc: Option<Server>,
     tls: Option<Arc<Tls>>,
+    http: Option<mci_http::Server>,
+    routes: Router,
 }
 
 impl Ports {
     /// Binds every address, or says which cannot be had and why.
-    pub(super) fn bind(options: &ServeOptions, live: &Arc<Live>, observed: &Arc<Observed>) -> anyhow::Result<Self> {
+    pub(super) fn bind(
+        options: &ServeOptions,
+        live: &Arc<Live>,
+        metrics: &Arc<Metrics>,
+        health: &Arc<Health>,
+    ) -> anyhow::Result<Self> {
+        let query_log = Arc::new(QueryLog::new(Arc::clone(live)));
+        let rules = (options.log.log_queries > 0).then(|| QueryLogConfig::every(options.log.log_queries));
+        query_log.set(rules.as_ref());
+        let observers = Arc::new(Observers { metrics: Arc::clone(metrics), query_log });
+
         let tls = tls(options)?;
-        let dns = dns(options, live, observed)?;
-        let grpc = grpc(options, tls.clone(), live, observed)?;
+        let dns = dns(options, live, &observers)?;
+        let grpc = grpc(options, tls.clone(), live, &observers)?;
         if dns.is_none() && grpc.is_none() {
             bail!("--dns and --grpc are both off: nothing would be answered");
         }
-        Ok(Self { dns, grpc, tls })
+        let mut tasks = vec![STATE_FILES, OVERRIDES, HTTP];
+        tasks.extend(tls.is_some().then_some(CERTIFICATES));
+        let readiness = health.readiness(Arc::clone(live), &tasks);
+        let routes = mci_http::routes(readiness, Some(Arc::clone(metrics)));
+        let http = options.http().map(|address| http(address, routes.clone())).transpose()?;
+        Ok(Self { dns, grpc, tls, http, routes })
     }
 
     /// Says what is served where, and what to try.
@@ -48,6 +67,9 @@ impl Ports {
         }
         for listen in &grpc {
             writeln!(out, "  gRPC  {listen}{}", if self.tls.is_some() { " (TLS)" } else { "" })?;
+        }
+        if let Some(server) = &self.http {
+            writeln!(out, "  HTTP  http://{}/metrics (and /healthz, /readyz)", server.listening())?;
         }
         let questions = try_it::questions(snapshot);
         if !questions.is_empty() {
@@ -69,7 +91,7 @@ impl Ports {
 
     /// Answers from now on.
     pub(super) fn run(self, supervisor: &mut Supervisor) {
-        let Self { dns, grpc, tls } = self;
+        let Self { dns, grpc, tls, http, routes } = self;
         if let Some(listeners) = dns {
             let shutdown = supervisor.shutdown();
             supervisor.vital("DNS", async move { Ok(listeners.run(shutdown).await?) });
@@ -81,7 +103,24 @@ impl Ports {
         if let Some(tls) = tls {
             follow_certificates(supervisor, tls);
         }
+        if let Some(server) = http {
+            keep_up_http(supervisor, server, routes);
+        }
     }
+}
+
+/// Answers probes and scrapes; should it end, it listens anew at the same address.
+fn keep_up_http(supervisor: &mut Supervisor, server: mci_http::Server, routes: Router) {
+    let (address, shutdown) = (server.listening(), supervisor.shutdown());
+    let mut bound = Some(server);
+    supervisor.keep_up(HTTP, move || {
+        let server = bound.take().map_or_else(|| http(address, routes.clone()), Ok);
+        let shutdown = shutdown.clone();
+        async move {
+            server?.serve(shutdown.cancelled_owned()).await;
+            Ok(())
+        }
+    });
 }
 
 /// Takes new certificates without a restart; bad ones change nothing.
@@ -89,7 +128,7 @@ fn follow_certificates(supervisor: &mut Supervisor, tls: Arc<Tls>) {
     let TlsFiles { certificate, key, client_ca, .. } = tls.files().clone();
     let sources = Sources::new([certificate, key].into_iter().chain(client_ca));
     let shutdown = supervisor.shutdown();
-    supervisor.keep_up("following the certificates", move || {
+    supervisor.keep_up(CERTIFICATES, move || {
         let (tls, shutdown) = (Arc::clone(&tls), shutdown.clone());
         let following = Following::new(sources.clone(), sources.look());
         async move {
@@ -120,14 +159,14 @@ fn tls(options: &ServeOptions) -> anyhow::Result<Option<Arc<Tls>>> {
     Ok(Some(Arc::new(Tls::load(files)?)))
 }
 
-fn dns(options: &ServeOptions, live: &Arc<Live>, observed: &Arc<Observed>) -> anyhow::Result<Option<Listeners<Observed>>> {
+fn dns(options: &ServeOptions, live: &Arc<Live>, observers: &Arc<Observers>) -> anyhow::Result<Option<Listeners<Observers>>> {
     let mut config = mci_dns::Config::new(options.dns()?);
     config.rate_limit = options.rate_limit().map(RateLimit::new);
     config.cookies = options.cookie_secrets()?;
     if config.addresses.is_empty() {
         return Ok(None);
     }
-    match Listeners::bind(config, Arc::clone(live), Arc::clone(observed)) {
+    match Listeners::bind(config, Arc::clone(live), Arc::clone(observers)) {
         Ok(listeners) => Ok(Some(listeners)),
         Err(error) => {
             let protocol = match error.protocol {
@@ -143,7 +182,7 @@ fn grpc(
     options: &ServeOptions,
     tls: Option<Arc<Tls>>,
     live: &Arc<Live>,
-    observed: &Arc<Observed>,
+    observers: &Arc<Observers>,
 ) -> anyhow::Result<Option<Server>> {
     let mut config = mci_grpc::Config::default();
     config.listen = options.grpc()?;
@@ -152,9 +191,16 @@ fn grpc(
     if config.listen.is_empty() {
         return Ok(None);
     }
-    match Server::bind(config, Arc::clone(live), Arc::<Observed>::clone(observed)) {
+    match Server::bind(config, Arc::clone(live), Arc::<Observers>::clone(observers)) {
         Ok(server) => Ok(Some(server)),
         Err(mci_grpc::Error::Bind { listen, source }) => Err(refused_grpc(&listen, &source)),
         Err(error) => Err(anyhow!("--grpc: {error}")),
     }
+}
+
+fn http(address: SocketAddr, routes: Router) -> anyhow::Result<mci_http::Server> {
+    mci_http::Server::bind(mci_http::Config::new(address), routes).map_err(|error| match error {
+        mci_http::Error::Bind { listen, source } => refused("--http", &[Protocol::Tcp], listen, &source),
+        error => anyhow!("--http: {error}"),
+    })
 }

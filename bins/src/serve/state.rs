@@ -5,35 +5,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 
 use mci_core::state_file::{Problems, StateFile};
-use mci_core::{Changes, Live, Snapshot};
+use mci_core::{Changes, Live};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::change_log;
+use super::health::Health;
 use crate::facts::{headline, parse};
 use crate::files::{Content, Sources, Unreadable};
 
 /// How many mistakes of one file are logged.
 const LOGGED_MISTAKES: usize = 100;
 
-/// Hears how the state that is served came about.
-pub(crate) trait StateObserver: Send + Sync + 'static {
-    /// What is served now, and that it may differ from what was.
-    fn served(&self, snapshot: &Snapshot);
-    /// A new version of the files was refused.
-    fn refused(&self);
-}
-
 /// The state that is served.
 #[derive(Clone)]
 pub(crate) struct Served {
     live: Arc<Live>,
-    observer: Arc<dyn StateObserver>,
+    health: Arc<Health>,
 }
 
 impl Served {
-    pub(crate) fn new(live: Arc<Live>, observer: Arc<dyn StateObserver>) -> Self {
-        Self { live, observer }
+    pub(crate) fn new(live: Arc<Live>, health: Arc<Health>) -> Self {
+        Self { live, health }
     }
 
     /// Serves `file` from now on; whole, and at once.
@@ -43,13 +36,11 @@ impl Served {
         }
         let snapshot = file.into_snapshot();
         let now = unix_now();
-        let changes = self.live.edit(|edit| {
+        self.live.edit(|edit| {
             edit.replace(&snapshot);
             edit.expire(now);
             edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
-        });
-        self.observer.served(changes.after());
-        changes
+        })
     }
 
     /// Serves a new version of the files, or says all that is wrong with it and changes nothing.
@@ -57,19 +48,20 @@ impl Served {
         match contents.map(|contents| parse(&contents)) {
             Ok(Ok(file)) => {
                 let changes = self.take(file);
+                self.health.renewed(changes.any());
                 let hostnames = change_log::log(&changes);
                 info!(files = %sources, changed = hostnames, "State taken");
             }
             Ok(Err(problems)) => {
                 log_problems(sources, &problems);
-                self.observer.refused();
+                self.health.refused(problems.count());
             }
             Err(Unreadable(problems)) => {
                 error!(files = %sources, mistakes = problems.len(), "State refused: what was served stays");
+                self.health.refused(problems.len());
                 for mistake in problems {
                     error!(mistake, "Mistake in the state files");
                 }
-                self.observer.refused();
             }
         }
     }
@@ -85,7 +77,7 @@ impl Served {
             });
             if changes.any() {
                 change_log::log(&changes);
-                self.observer.served(changes.after());
+                self.health.served(true);
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -64,13 +65,29 @@ pub fn mci(arguments: &[&str]) -> Ran {
     ran(program("mci").args(arguments))
 }
 
+/// Runs a program to its end; one that does not end is ended, and its test fails.
 pub fn ran(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
-    Ran {
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        code: output.status.code(),
-    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let output = thread::spawn(move || read(&mut stdout));
+    let errors = thread::spawn(move || read(&mut stderr));
+    let (ended, waiting) = channel();
+    let watchdog = thread::spawn(move || {
+        if waiting.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    });
+    let (stdout, stderr) = (output.join().unwrap(), errors.join().unwrap());
+    drop::<Sender<()>>(ended);
+    watchdog.join().unwrap();
+    Ran { stdout, stderr, code: child.wait().unwrap().code() }
+}
+
+fn read(from: &mut impl Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).unwrap();
+    text
 }
 
 /// A server that runs, on free ports of the loopback interface.
