@@ -211,8 +211,7 @@ impl Builder {
         let mut mci = self.spawn();
         let address = mci.http();
         mci.process.wait_until("mci standalone is ready", |log| {
-            log.contains("Ctrl-C ends it")
-                || http::get(address, "/readyz").is_some_and(|response| response.status == 200)
+            http::get(address, "/readyz").is_some_and(|response| response.status == 200)
         });
         mci
     }
