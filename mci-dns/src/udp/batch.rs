@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn a_query_longer_than_any_is_cut_off() {
         let (socket, port) = bound("127.0.0.1:0");
-        client("127.0.0.1:0").send_to(&[7; 60_000], ("127.0.0.1", port)).unwrap();
+        client("127.0.0.1:0").send_to(&vec![7; 60_000], ("127.0.0.1", port)).unwrap();
         let mut incoming = Incoming::<V4>::new(false);
         let mut lengths = Vec::new();
         incoming
