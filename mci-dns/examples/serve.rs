@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mci_core::{
-    Builder, Endpoint, Exchange, HostnameState, Live, NameServer, Observe, Settings, Snapshot, Ttl, Way, Zone, Zones,
+    Builder, Endpoint, Exchange, HostnameState, Live, NameServer, Observe, Settings, Snapshot, Ttl, Way,
+    Zone, Zones,
 };
 use mci_dns::{Config, Listeners};
 use tokio_util::sync::CancellationToken;
@@ -52,9 +53,12 @@ fn snapshot(names: u32) -> Result<Snapshot, Box<dyn Error>> {
     for n in 0..names {
         let mut state = HostnameState::new(format!("h{n}.gslb.example.com").parse()?);
         for (cluster, weight) in [("east", 70), ("north", 20), ("west", 10)] {
-            let address = |last: u32| Ipv4Addr::from_bits((10 << 24) + ((n << 3 | last) & 0x00ff_ffff)).into();
+            let address =
+                |last: u32| Ipv4Addr::from_bits((10 << 24) + ((n << 3 | last) & 0x00ff_ffff)).into();
             let first = weight / 10 % 4 * 2;
-            state = state.endpoint(Endpoint::new(cluster.parse()?, [address(first), address(first + 1)]).weight(weight));
+            state = state.endpoint(
+                Endpoint::new(cluster.parse()?, [address(first), address(first + 1)]).weight(weight),
+            );
         }
         builder.insert(&state)?;
     }
@@ -87,7 +91,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             running.await?;
         }
     }
-    let (replies, octets) = (counters.replies.load(Ordering::Relaxed), counters.octets.load(Ordering::Relaxed));
+    let (replies, octets) =
+        (counters.replies.load(Ordering::Relaxed), counters.octets.load(Ordering::Relaxed));
     println!("{replies} replies, {octets} octets");
     Ok(())
 }

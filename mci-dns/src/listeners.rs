@@ -107,15 +107,14 @@ impl<O: Observe> Listeners<O> {
         }
 
         let mut result = tokio::select! {
-            () = ending.cancelled() => Ok(()),
-            Some(ended) = running.join_next() => ended_early(ended),
+            biased;
+            () = shutdown.cancelled() => Ok(()),
+            Some(ended) = running.join_next() => judge(ended, shutdown.is_cancelled()),
         };
         ending.cancel();
         stop.0.stop();
         while let Some(ended) = running.join_next().await {
-            if let Ok((address, protocol, Err(source))) = ended {
-                result = result.and(Err(Error { address, protocol, source }));
-            }
+            result = result.and(judge(ended, true));
         }
         result
     }
@@ -123,11 +122,14 @@ impl<O: Observe> Listeners<O> {
 
 type Ended = (SocketAddr, Protocol, io::Result<()>);
 
-/// What a listener's end means that nobody asked for.
-fn ended_early(ended: Result<Ended, JoinError>) -> Result<(), Error> {
+/// What a listener's end means: without a fault it is right only where it was told to end.
+fn judge(ended: Result<Ended, JoinError>, was_told: bool) -> Result<(), Error> {
     let (address, protocol, result) = ended.expect("`named` catches panics, and nobody aborts it");
-    let source = result.err().unwrap_or_else(|| io::Error::other("it returned"));
-    Err(Error { address, protocol, source })
+    match result {
+        Ok(()) if was_told => Ok(()),
+        Ok(()) => Err(Error { address, protocol, source: io::Error::other("nobody told it to") }),
+        Err(source) => Err(Error { address, protocol, source }),
+    }
 }
 
 /// Runs one listener; its panic is an error of its own.

@@ -72,7 +72,9 @@ fn dropping_the_future_ends_everything() {
     let address = listeners.local_addrs()[0];
     runtime.block_on(async {
         let running = listeners.run(CancellationToken::new());
-        tokio::time::timeout(Duration::from_millis(50), running).await.expect_err("it runs until it is dropped");
+        tokio::time::timeout(Duration::from_millis(50), running)
+            .await
+            .expect_err("it runs until it is dropped");
     });
     drop(runtime);
     let deadline = Instant::now() + crate::support::PATIENCE;

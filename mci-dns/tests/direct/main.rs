@@ -1,5 +1,7 @@
 //! The listeners over a real [`mci_core::Live`], asked over loopback sockets.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers may fail as a test may")]
+
 mod lifecycle;
 mod rate_limit;
 mod support;

@@ -9,24 +9,27 @@ use std::time::{Duration, Instant};
 
 use mci_core::wire::Disposition;
 use mci_core::{
-    Builder, Endpoint, Exchange, Hostname, HostnameState, Live, NameServer, Observe, Settings, Snapshot, Ttl, Way,
-    Zone, Zones,
+    Builder, Endpoint, Exchange, Hostname, HostnameState, Live, NameServer, Observe, Settings, Snapshot, Ttl,
+    Way, Zone, Zones,
 };
 use mci_dns::{Config, Error, Listeners};
 use tokio_util::sync::CancellationToken;
 
-pub const NAMES: u8 = 100;
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const NAMES: u8 = 100;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 fn name(text: &str) -> Hostname {
     text.parse().unwrap()
 }
 
 /// `h0` to `h99.gslb.example.com` with 192.0.2.0 to 192.0.2.99, and `many` with 300 addresses.
-pub fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let zone = Zone {
         name: name("gslb.example.com"),
-        name_servers: vec![NameServer { name: name("ns.gslb.example.com"), addresses: vec![[192, 0, 2, 253].into()] }],
+        name_servers: vec![NameServer {
+            name: name("ns.gslb.example.com"),
+            addresses: vec![[192, 0, 2, 253].into()],
+        }],
         responsible_email: "hostmaster@example.com".to_owned(),
         negative_ttl: Ttl::DEFAULT,
         ttl: Ttl::DEFAULT,
@@ -47,19 +50,19 @@ pub fn snapshot() -> Snapshot {
 
 /// One exchange as the listeners told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub way: Way,
-    pub disposition: Disposition,
-    pub replied: bool,
-    pub client: Option<SocketAddr>,
-    pub sampled: bool,
+pub(crate) struct Seen {
+    pub(crate) way: Way,
+    pub(crate) disposition: Disposition,
+    pub(crate) replied: bool,
+    pub(crate) client: Option<SocketAddr>,
+    pub(crate) sampled: bool,
 }
 
 #[derive(Debug, Default)]
-pub struct Log(Mutex<Vec<Seen>>);
+pub(crate) struct Log(Mutex<Vec<Seen>>);
 
 impl Log {
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -78,20 +81,20 @@ impl Observe for Log {
 }
 
 /// Listeners that run until this is dropped.
-pub struct Server {
-    pub address: SocketAddr,
-    pub log: Arc<Log>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Arc<Log>,
     shutdown: CancellationToken,
     running: Option<JoinHandle<Result<(), Error>>>,
 }
 
 impl Server {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(snapshot(), "127.0.0.1:0", |_| {})
     }
 
     /// One UDP socket, so that queries are answered in order.
-    pub fn with(snapshot: Snapshot, address: &str, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(snapshot: Snapshot, address: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new([address.parse().unwrap()]);
         config.sockets = NonZeroUsize::MIN;
         change(&mut config);
@@ -105,18 +108,18 @@ impl Server {
         Self { address, log, shutdown, running: Some(running) }
     }
 
-    pub fn stop(&mut self) -> Result<(), Error> {
+    pub(crate) fn stop(&mut self) -> Result<(), Error> {
         self.shutdown.cancel();
         self.running.take().map_or(Ok(()), |running| running.join().unwrap())
     }
 
-    pub fn udp(&self) -> UdpSocket {
+    pub(crate) fn udp(&self) -> UdpSocket {
         let socket = udp_client();
         socket.connect(self.address).unwrap();
         socket
     }
 
-    pub fn tcp(&self) -> TcpStream {
+    pub(crate) fn tcp(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -124,7 +127,7 @@ impl Server {
     }
 
     #[track_caller]
-    pub fn wait_until(&self, what: &str, holds: impl Fn(&[Seen]) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn(&[Seen]) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(&self.log.seen()) {
             assert!(Instant::now() < deadline, "not {what}: {:?}", self.log.seen());
@@ -142,14 +145,14 @@ impl Drop for Server {
     }
 }
 
-pub fn udp_client() -> UdpSocket {
+pub(crate) fn udp_client() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }
 
 /// A query for an A record of `label.gslb.example.com` without OPT.
-pub fn query(id: u16, label: &str) -> Vec<u8> {
+pub(crate) fn query(id: u16, label: &str) -> Vec<u8> {
     let mut octets = [&id.to_be_bytes()[..], &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0]].concat();
     for label in [label, "gslb", "example", "com", ""] {
         octets.push(u8::try_from(label.len()).unwrap());
@@ -160,7 +163,7 @@ pub fn query(id: u16, label: &str) -> Vec<u8> {
 }
 
 /// The same with an OPT record of this size and these options.
-pub fn query_with_opt(id: u16, label: &str, size: u16, options: &[u8]) -> Vec<u8> {
+pub(crate) fn query_with_opt(id: u16, label: &str, size: u16, options: &[u8]) -> Vec<u8> {
     let mut octets = query(id, label);
     octets[11] = 1;
     octets.extend([0, 0, 41]);
@@ -173,30 +176,32 @@ pub fn query_with_opt(id: u16, label: &str, size: u16, options: &[u8]) -> Vec<u8
 
 /// What a test looks at in a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    pub octets: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) octets: Vec<u8>,
 }
 
 impl Reply {
-    pub fn id(&self) -> u16 {
+    pub(crate) fn id(&self) -> u16 {
         self.number(0)
     }
-    pub fn truncated(&self) -> bool {
+    pub(crate) fn truncated(&self) -> bool {
         self.octets[2] & 2 != 0
     }
-    pub fn rcode(&self) -> u8 {
+    pub(crate) fn rcode(&self) -> u8 {
         self.octets[3] & 15
     }
-    pub fn answers(&self) -> u16 {
+    pub(crate) fn answers(&self) -> u16 {
         self.number(6)
     }
     /// Whether the question of `query` is this reply's.
-    pub fn is_for(&self, query: &[u8]) -> bool {
+    pub(crate) fn is_for(&self, query: &[u8]) -> bool {
         let question = &query[12..12 + query[12..].iter().position(|&octet| octet == 0).unwrap() + 5];
-        self.octets[2] & 0x80 != 0 && self.id().to_be_bytes() == query[..2] && self.octets[12..].starts_with(question)
+        self.octets[2] & 0x80 != 0
+            && self.id().to_be_bytes() == query[..2]
+            && self.octets[12..].starts_with(question)
     }
     /// The address of a reply that has one A record last.
-    pub fn address(&self) -> [u8; 4] {
+    pub(crate) fn address(&self) -> [u8; 4] {
         *self.octets.last_chunk().unwrap()
     }
     fn number(&self, at: usize) -> u16 {
@@ -204,24 +209,24 @@ impl Reply {
     }
 }
 
-pub fn receive(socket: &UdpSocket) -> Reply {
+pub(crate) fn receive(socket: &UdpSocket) -> Reply {
     let mut octets = vec![0; 65_535];
     let length = socket.recv(&mut octets).expect("a reply");
     octets.truncate(length);
     Reply { octets }
 }
 
-pub fn ask(socket: &UdpSocket, query: &[u8]) -> Reply {
+pub(crate) fn ask(socket: &UdpSocket, query: &[u8]) -> Reply {
     socket.send(query).unwrap();
     receive(socket)
 }
 
-pub fn framed(query: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(query: &[u8]) -> Vec<u8> {
     [&u16::try_from(query.len()).unwrap().to_be_bytes()[..], query].concat()
 }
 
 /// The next reply, or none where the server ended the connection.
-pub fn receive_tcp(stream: &mut TcpStream) -> Option<Reply> {
+pub(crate) fn receive_tcp(stream: &mut TcpStream) -> Option<Reply> {
     let mut length = [0; 2];
     match stream.read(&mut length[..1]) {
         Ok(0) => return None,
@@ -235,7 +240,7 @@ pub fn receive_tcp(stream: &mut TcpStream) -> Option<Reply> {
     Some(Reply { octets })
 }
 
-pub fn ask_tcp(stream: &mut TcpStream, query: &[u8]) -> Option<Reply> {
+pub(crate) fn ask_tcp(stream: &mut TcpStream, query: &[u8]) -> Option<Reply> {
     stream.write_all(&framed(query)).unwrap();
     receive_tcp(stream)
 }

@@ -6,9 +6,7 @@ use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use crate::support::{
-    NAMES, Server, ask_tcp, framed, query, query_with_opt, receive_tcp, snapshot,
-};
+use crate::support::{NAMES, Server, ask_tcp, framed, query, query_with_opt, receive_tcp, snapshot};
 
 #[test]
 fn d15_direct_under_12_octets_or_a_response_ends_the_tcp_connection() {

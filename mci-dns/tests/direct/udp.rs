@@ -69,7 +69,8 @@ fn d27_direct_before_the_first_sync_it_is_servfail() {
 #[test]
 fn d29_direct_many_questions_at_once_over_udp_each_get_their_own_reply() {
     // Two sockets, as on two cores; eight clients, so that both are asked.
-    let server = Server::with(snapshot(), "127.0.0.1:0", |config| config.sockets = NonZeroUsize::new(2).unwrap());
+    let server =
+        Server::with(snapshot(), "127.0.0.1:0", |config| config.sockets = NonZeroUsize::new(2).unwrap());
     let clients: Vec<_> = (0..8).map(|_| server.udp()).collect();
     for socket in &clients {
         for n in 0..NAMES {
