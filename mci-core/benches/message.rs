@@ -152,7 +152,7 @@ fn message(c: &mut Criterion) {
     let names: Vec<Query> =
         order(&mut rng).into_iter().map(|i| Query::new(hostname(i), RecordType::A)).collect();
     let mut next = names.iter().cycle();
-    group.bench_function("S1 resolve alone", |b| {
+    group.bench_function("its decision alone (resolve)", |b| {
         b.iter(|| {
             black_box(snapshot.resolve(next.next().unwrap(), &mut rng));
         });

@@ -34,22 +34,22 @@ impl Snapshot {
     ) -> Facts {
         out.clear();
         let Some(request) = Request::read(query) else { return Facts::DROPPED };
-        let mut exchange = Exchange::new(&request, transport);
-        match exchange.rule(self.is_ready()) {
-            Ruling::Final(rcode, disposition) => exchange.reply(rcode, disposition, out),
+        let mut inquiry = Inquiry::new(&request, transport);
+        match inquiry.rule(self.is_ready()) {
+            Ruling::Final(rcode, disposition) => inquiry.reply(rcode, disposition, out),
             Ruling::Decide(question) => {
                 let mut folded = [0; MAX_WIRE];
                 let asked = fold(question.name, &mut folded);
                 let decision = self.decide(asked, question.record_type, chance);
                 let says_not_found = self.settings().outside_zones == OutsideZones::NotFound;
-                exchange.reply_with(&decision, asked, question.record_type, says_not_found, out)
+                inquiry.reply_with(&decision, asked, question.record_type, says_not_found, out)
             }
         }
     }
 }
 
 /// One message on its way through the rules.
-struct Exchange<'r, 'q, 't> {
+struct Inquiry<'r, 'q, 't> {
     request: &'r Request<'q>,
     transport: Transport<'t>,
     /// The OPT record of the reply: there is one if the query has one (D18, D19).
@@ -65,7 +65,7 @@ enum Ruling<'q> {
     Decide(Question<'q>),
 }
 
-impl<'r, 'q, 't> Exchange<'r, 'q, 't> {
+impl<'r, 'q, 't> Inquiry<'r, 'q, 't> {
     fn new(request: &'r Request<'q>, transport: Transport<'t>) -> Self {
         let edns = request.opt.as_ref().map(Edns::for_query);
         Self { request, transport, edns, cookie: None }

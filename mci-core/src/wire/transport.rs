@@ -25,6 +25,7 @@ pub struct Client<'a> {
     pub now: u32,
     /// The secrets of this server.
     pub cookies: &'a CookieSecrets,
-    /// Whether this client is over its rate limit: without a good server cookie it gets BADCOOKIE (D21).
+    /// Whether this client is over its rate limit: one that sends a cookie over UDP, and not a good one of ours, then gets
+    /// BADCOOKIE (D21). Clients without cookies are left to whoever limits the rate.
     pub over_limit: bool,
 }

@@ -203,4 +203,6 @@ fn names_that_could_be_no_hostname_are_simply_not_held() {
     // The root is above what is held outside every zone (D12).
     let reply = Ask::a(".").udp(&snapshot());
     assert_eq!((reply.rcode, reply.question), (0, vec![". IN A".to_owned()]));
+    // As owner of the SOA it is one octet, not a pointer of two.
+    assert_eq!(reply.octets[12 + 5..][..3], [0, 0, 6]);
 }

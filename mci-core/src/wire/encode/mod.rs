@@ -207,8 +207,13 @@ impl<'o> Reply<'o> {
         self.names.write(wire, self.out)
     }
 
+    /// Points to a name; the root is shorter than a pointer to it.
     fn pointer(&mut self, offset: u16) {
-        self.u16(names::POINTER | offset);
+        if self.out.get(usize::from(offset)) == Some(&0) {
+            self.out.push(0);
+        } else {
+            self.u16(names::POINTER | offset);
+        }
     }
 
     fn count(&mut self, section: Section, more: u16) {
