@@ -259,7 +259,8 @@ impl fmt::Display for Expectation {
         parts.extend(self.ttl.map(|ttl| format!("ttl {ttl}")));
         parts.extend(self.stale.map(|stale| if stale { "stale" } else { "not stale" }.to_owned()));
         if let Some(shares) = &self.shares {
-            let shares: Vec<String> = shares.iter().map(|(cluster, share)| format!("{cluster} {share}")).collect();
+            let shares: Vec<String> =
+                shares.iter().map(|(cluster, share)| format!("{cluster} {share}")).collect();
             let within = self.tolerance.map(|tolerance| format!(" ± {tolerance}")).unwrap_or_default();
             parts.push(format!("shares {}{within}", shares.join(", ")));
         }

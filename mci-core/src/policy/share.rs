@@ -27,7 +27,9 @@ pub(crate) struct Percent {
 
 /// Why a text is no share.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no share: write a percentage (70%, 33.3%), a fraction (1/3) or a number that stands in a ratio to the others")]
+#[error(
+    "{0:?} is no share: write a percentage (70%, 33.3%), a fraction (1/3) or a number that stands in a ratio to the others"
+)]
 pub(crate) struct ShareError(String);
 
 impl FromStr for Percent {
@@ -87,7 +89,9 @@ impl ExpectedShare {
         let Some((part, whole)) = text.split_once('/') else { return text.parse().map(Self::Percent) };
         let number = |text: &str| text.trim().parse::<u64>().ok();
         match (number(part), number(whole)) {
-            (Some(part), Some(whole)) if whole > 0 && part <= whole => Ok(Self::Exactly(Share::new(part, whole))),
+            (Some(part), Some(whole)) if whole > 0 && part <= whole => {
+                Ok(Self::Exactly(Share::new(part, whole)))
+            }
             _ => Err(ShareError(text.to_owned())),
         }
     }
@@ -122,7 +126,9 @@ mod tests {
     #[test]
     fn a_percentage_is_compared_at_the_digits_that_are_written() {
         let third = Share::new(1, 3);
-        for (text, met) in [("33%", true), ("33.3%", true), ("33.33%", true), ("33.4%", false), ("34%", false)] {
+        for (text, met) in
+            [("33%", true), ("33.3%", true), ("33.33%", true), ("33.4%", false), ("34%", false)]
+        {
             assert_eq!(share(text).is_met_by(third, None), met, "{text}");
         }
         // 12.5 % rounds to both.
@@ -151,7 +157,19 @@ mod tests {
 
     #[test]
     fn what_is_no_share_is_refused() {
-        for text in ["", "%", "70", "-1%", "101%", "1/0", "3/2", "1.2.3%", "a%", "1.0000000001%", "99999999999999999999%"] {
+        for text in [
+            "",
+            "%",
+            "70",
+            "-1%",
+            "101%",
+            "1/0",
+            "3/2",
+            "1.2.3%",
+            "a%",
+            "1.0000000001%",
+            "99999999999999999999%",
+        ] {
             assert!(ExpectedShare::parse(text).is_err(), "{text:?}");
         }
     }

@@ -94,7 +94,8 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Differences {
         .into_iter()
         .filter_map(|hostname| {
             let [was, is] = [before, after].map(|snapshot| answers(snapshot, &hostname));
-            let answered = |answers: &Answers| [&answers.v4, &answers.v6].into_iter().any(Possible::is_answered);
+            let answered =
+                |answers: &Answers| [&answers.v4, &answers.v6].into_iter().any(Possible::is_answered);
             let unanswerable = answered(&was) && !answered(&is);
             (was != is).then_some(Difference { hostname, before: was, after: is, unanswerable })
         })

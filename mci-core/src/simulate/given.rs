@@ -137,53 +137,63 @@ impl Given {
 
     /// The snapshot with what is assumed, or the names that mean nothing in it.
     ///
-    /// What is `alive` keeps an operator's override.
+    /// What is `alive` keeps an operator's override. Where two patterns mean the same, the one with more letters
+    /// holds, and of equals the worse: so `unready: ["*@*"], ready: ["app.example.com@west"]` leaves one.
     pub fn apply(&self, snapshot: &Snapshot) -> Result<Snapshot, Vec<NothingMeant>> {
         let Self { alive, down, gone, drained, ready, unready } = self;
         let mut unknown = Vec::new();
-        let mut clusters = |patterns: &[ClusterPattern]| {
-            let mut found = Vec::new();
+        let mut states = Vec::new();
+        for (patterns, state) in
+            [(alive, ClusterState::Alive), (down, ClusterState::Stale), (gone, ClusterState::Gone)]
+        {
             for pattern in patterns {
-                match pattern.of(snapshot) {
-                    Ok(clusters) => found.extend(clusters),
-                    Err(nothing) => unknown.push(nothing),
-                }
+                states.push((letters(&pattern.0), pattern.of(snapshot), state));
             }
-            found
-        };
-        let [alive, down, gone, drained] = [alive, down, gone, drained].map(|patterns| clusters(patterns));
-        let mut endpoints = |patterns: &[EndpointPattern]| {
-            let mut found = Vec::new();
-            for pattern in patterns {
-                match pattern.of(snapshot) {
-                    Ok(endpoints) => found.extend(endpoints),
-                    Err(nothing) => unknown.push(nothing),
-                }
-            }
-            found
-        };
-        let [ready, unready] = [ready, unready].map(|patterns| endpoints(patterns));
-        if !unknown.is_empty() {
-            return Err(unknown);
         }
-        Ok(snapshot.edited(|edit| {
-            for (clusters, state) in
-                [(alive, ClusterState::Alive), (down, ClusterState::Stale), (gone, ClusterState::Gone)]
-            {
-                for cluster in clusters {
+        let mut readiness = Vec::new();
+        for (patterns, ready) in [(ready, true), (unready, false)] {
+            for pattern in patterns {
+                let letters = letters(&pattern.hostname) + letters(&pattern.cluster);
+                readiness.push((letters, pattern.of(snapshot), ready));
+            }
+        }
+        // The sort is stable: of equals the later, worse one stays behind.
+        states.sort_by_key(|(letters, ..)| *letters);
+        readiness.sort_by_key(|(letters, ..)| *letters);
+        let after = snapshot.edited(|edit| {
+            let mut known = |found| match found {
+                Ok(found) => found,
+                Err(nothing) => {
+                    unknown.push(nothing);
+                    Vec::new()
+                }
+            };
+            for (_, clusters, state) in states {
+                for cluster in known(clusters) {
                     edit.set_cluster(&cluster, state);
                 }
             }
-            for cluster in drained {
+            for cluster in drained.iter().flat_map(|pattern| known(pattern.of(snapshot))) {
                 edit.override_cluster(&cluster, Some(OverrideState::Drained.into()));
             }
-            for (endpoints, ready) in [(ready, true), (unready, false)] {
-                for (hostname, cluster) in endpoints {
-                    edit.set_ready(&hostname, &cluster, ready);
+            for (_, endpoints, ready) in readiness {
+                match endpoints {
+                    Ok(endpoints) => {
+                        for (hostname, cluster) in endpoints {
+                            edit.set_ready(&hostname, &cluster, ready);
+                        }
+                    }
+                    Err(nothing) => unknown.push(nothing),
                 }
             }
-        }))
+        });
+        if unknown.is_empty() { Ok(after) } else { Err(unknown) }
     }
+}
+
+/// How much of a pattern is no wildcard.
+fn letters(pattern: &str) -> usize {
+    pattern.chars().filter(|c| !matches!(c, '*' | '?')).count()
 }
 
 /// `down: west; unready: app.example.com@east`
@@ -221,6 +231,9 @@ pub(crate) fn no_cluster(name: &str, snapshot: &Snapshot) -> NothingMeant {
 }
 
 pub(crate) fn no_hostname(name: &str, snapshot: &Snapshot) -> NothingMeant {
+    if name.contains(['*', '?']) {
+        return NothingMeant::Hostname { name: name.to_owned(), nearest: None };
+    }
     let names: Vec<String> = snapshot.hostnames().map(|hostname| hostname.to_string()).collect();
     let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
     NothingMeant::Hostname { name: name.to_owned(), nearest }

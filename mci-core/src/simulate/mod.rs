@@ -12,7 +12,9 @@ mod glob;
 mod patch;
 
 pub use crate::simulate::differences::{Difference, Differences, differences};
-pub use crate::simulate::given::{ClusterPattern, EndpointPattern, EndpointPatternError, Given, NothingMeant};
+pub use crate::simulate::given::{
+    ClusterPattern, EndpointPattern, EndpointPatternError, Given, NothingMeant,
+};
 pub(crate) use crate::simulate::given::{hostnames, no_cluster, no_hostname};
 pub(crate) use crate::simulate::glob::is_match;
 pub(crate) use crate::simulate::patch::patched;

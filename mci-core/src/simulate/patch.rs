@@ -4,10 +4,10 @@ use crate::hostname_state::{Endpoint, HostnameState, Policy};
 use crate::settings::Settings;
 use crate::simulate::given::no_hostname;
 use crate::snapshot::Snapshot;
+use crate::state_file::clusters::ClusterKey;
 use crate::state_file::document::{DefaultsKey, Head, TopKey};
 use crate::state_file::hostnames::{self, EndpointEntry, EndpointKey, HostnameEntry, HostnameKey};
 use crate::state_file::names::Clusters;
-use crate::state_file::clusters::ClusterKey;
 use crate::state_file::node::{Node, Value};
 use crate::state_file::reader::{Path, Reader};
 use crate::zone::Zone;
@@ -56,7 +56,11 @@ pub(crate) fn patched(
             }
         }
         for held_back in &head.overrides {
-            edit.override_hostname(&held_back.hostname, &held_back.cluster, Some(held_back.held_back.clone()));
+            edit.override_hostname(
+                &held_back.hostname,
+                &held_back.cluster,
+                Some(held_back.held_back.clone()),
+            );
         }
         for entry in entries {
             let hostname = entry.hostname.clone();
@@ -77,8 +81,7 @@ pub(crate) fn patched(
 
 /// A hostname that is not in the state has to be a whole one; else it is misspelt.
 fn is_known(reader: &mut Reader<'_>, entry: &HostnameEntry, path: &Path<'_>, before: &Snapshot) -> bool {
-    let known =
-        HostnameKey::Endpoints.is_in(entry.given) || before.hostname_state(&entry.hostname).is_some();
+    let known = HostnameKey::Endpoints.is_in(entry.given) || before.hostname_state(&entry.hostname).is_some();
     if !known {
         reader.problem(&path.key("hostname"), entry.at, no_hostname(&entry.hostname.to_string(), before));
     }
@@ -138,12 +141,16 @@ fn zones(
 /// A hostname with the keys of `entry` in the place of its own.
 fn merged(mut state: HostnameState, entry: HostnameEntry) -> HostnameState {
     let HostnameEntry { hostname: _, at: _, policy, given, endpoints } = entry;
-    merge_policy(&mut state.policy, policy, [
-        HostnameKey::Ttl.is_in(given),
-        HostnameKey::AnswerMode.is_in(given),
-        HostnameKey::WhenAllDown.is_in(given),
-        HostnameKey::Fallback.is_in(given),
-    ]);
+    merge_policy(
+        &mut state.policy,
+        policy,
+        [
+            HostnameKey::Ttl.is_in(given),
+            HostnameKey::AnswerMode.is_in(given),
+            HostnameKey::WhenAllDown.is_in(given),
+            HostnameKey::Fallback.is_in(given),
+        ],
+    );
     for EndpointEntry { endpoint, held_back: _, given } in endpoints {
         let Some(old) = state.endpoints.iter_mut().find(|old| old.cluster == endpoint.cluster) else {
             state.endpoints.push(endpoint);
@@ -169,12 +176,16 @@ fn merged(mut state: HostnameState, entry: HostnameEntry) -> HostnameState {
         if EndpointKey::Changed.is_in(given) {
             old.changed = changed;
         }
-        merge_policy(&mut old.policy, policy, [
-            EndpointKey::Ttl.is_in(given),
-            EndpointKey::AnswerMode.is_in(given),
-            EndpointKey::WhenAllDown.is_in(given),
-            EndpointKey::Fallback.is_in(given),
-        ]);
+        merge_policy(
+            &mut old.policy,
+            policy,
+            [
+                EndpointKey::Ttl.is_in(given),
+                EndpointKey::AnswerMode.is_in(given),
+                EndpointKey::WhenAllDown.is_in(given),
+                EndpointKey::Fallback.is_in(given),
+            ],
+        );
     }
     state
 }

@@ -14,7 +14,7 @@ pub(crate) mod document;
 pub(crate) mod hostnames;
 mod json;
 pub(crate) mod names;
-mod nearest;
+pub(crate) mod nearest;
 pub(crate) mod node;
 pub(crate) mod problem;
 pub(crate) mod reader;
@@ -129,19 +129,22 @@ enum UnknownKeys {
 
 /// Reads all texts once more for every mistake.
 fn read_all_mistakes(texts: &[Text<'_>], problems: &mut Collected) {
-    let mut repaired = Vec::new();
+    let mut all = Vec::new();
     for text in texts {
-        let mut warnings = Collected::default();
-        let without_stars = (text.format == Format::Yaml)
-            .then(|| {
-                let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
-                yaml::without_stars(text, |syntax| reader.syntax(syntax))
-            })
-            .flatten();
-        repaired.push(without_stars.unwrap_or_else(|| text.clone()));
+        all.push(repaired(text, problems).unwrap_or_else(|| text.clone()));
     }
-    if let Err(more) = read(&repaired, Detail::Places, UnknownKeys::Refused) {
+    if let Err(more) = read(&all, Detail::Places, UnknownKeys::Refused) {
         problems.extend(more);
+    }
+}
+
+/// A text in which unquoted stars, which are reported, do not hide what follows; nothing where there are none.
+pub(crate) fn repaired(text: &Text<'_>, problems: &mut Collected) -> Option<Text<'static>> {
+    let mut warnings = Collected::default();
+    let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
+    match text.format {
+        Format::Json => None,
+        Format::Yaml => yaml::without_stars(text, |syntax| reader.syntax(syntax)),
     }
 }
 
