@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mci_core::{
-    Builder, ClusterState, Endpoint, HostnameState, Live, NameServer, Query, RecordType, Settings, Snapshot, Ttl, Zone,
-    Zones,
+    Builder, ClusterState, Endpoint, HostnameState, Live, NameServer, Query, RecordType, Settings, Snapshot,
+    Ttl, Zone, Zones,
 };
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -40,7 +40,10 @@ fn hostname(i: usize) -> HostnameState {
 fn world(hostnames: usize) -> Snapshot {
     let apex: mci_core::Hostname = "gslb.example.com".parse().expect("a name");
     let zone = Zone {
-        name_servers: vec![NameServer { name: "ns.example.net".parse().expect("a name"), addresses: Vec::new() }],
+        name_servers: vec![NameServer {
+            name: "ns.example.net".parse().expect("a name"),
+            addresses: Vec::new(),
+        }],
         responsible_email: String::new(),
         negative_ttl: Ttl::DEFAULT,
         ttl: Ttl::DEFAULT,
@@ -71,7 +74,9 @@ fn zipf(queries: &[Query], rng: &mut SmallRng) -> Vec<usize> {
         sum += 1.0 / f64::from(rank);
         sums.push(sum);
     }
-    (0..queries.len()).map(|_| sums.partition_point(|s| *s < rng.random::<f64>() * sum).min(queries.len() - 1)).collect()
+    (0..queries.len())
+        .map(|_| sums.partition_point(|s| *s < rng.random::<f64>() * sum).min(queries.len() - 1))
+        .collect()
 }
 
 fn resolve(criterion: &mut Criterion) {
@@ -104,7 +109,8 @@ fn resolve(criterion: &mut Criterion) {
         group.bench_function("one hostname", |bencher| {
             bencher.iter(|| {
                 number += 1;
-                let state = hostname(number % size).ttl(Ttl::new(u32::try_from(number % 1000).unwrap_or(1)).expect("short"));
+                let state = hostname(number % size)
+                    .ttl(Ttl::new(u32::try_from(number % 1000).unwrap_or(1)).expect("short"));
                 black_box(live.edit(|edit| edit.upsert(state)).any())
             });
         });

@@ -11,7 +11,9 @@ fn main() -> Result<(), Problems> {
     let name = "app.gslb.example.com".parse().expect("a name");
     let query = Query::new(name, RecordType::A);
     match snapshot.resolve(&query, &mut chance) {
-        Outcome::Addresses(a) => println!("{} {:?} ttl {}", a.cluster(), a.iter().collect::<Vec<_>>(), a.ttl()),
+        Outcome::Addresses(a) => {
+            println!("{} {:?} ttl {}", a.cluster(), a.iter().collect::<Vec<_>>(), a.ttl())
+        }
         Outcome::Target(target) => println!("CNAME {}", target.name()),
         other => println!("{other}"),
     }

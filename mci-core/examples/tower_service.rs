@@ -13,7 +13,10 @@ use rand::rngs::StdRng;
 use tower::{Service, ServiceExt, service_fn};
 
 /// One service that answers from whatever `live` holds at the moment of each call.
-fn resolver(live: Arc<Live>, mut chance: StdRng) -> impl Service<Vec<u8>, Response = Vec<u8>, Error = Infallible> {
+fn resolver(
+    live: Arc<Live>,
+    mut chance: StdRng,
+) -> impl Service<Vec<u8>, Response = Vec<u8>, Error = Infallible> {
     service_fn(move |query: Vec<u8>| {
         let mut reply = Vec::with_capacity(512);
         let facts = live.load().answer(&query, Transport::Stream, &mut chance, &mut reply);

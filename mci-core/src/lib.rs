@@ -42,6 +42,10 @@ mod withdrawal;
 mod zone;
 mod zones;
 
+#[cfg(feature = "policy")]
+pub mod policy;
+#[cfg(feature = "policy")]
+pub mod simulate;
 #[cfg(feature = "state-file")]
 pub mod state_file;
 #[cfg(feature = "wire")]

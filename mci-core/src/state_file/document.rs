@@ -16,7 +16,7 @@ use crate::state_file::hostnames::{self, ANSWER_MODES, HostnameEntry, WHEN_ALL_D
 use crate::state_file::names::{self, Clusters};
 use crate::state_file::node::{Key, Node, Place, Value};
 use crate::state_file::problem::{Collected, Problem};
-use crate::state_file::reader::{Path, Reader, keys};
+use crate::state_file::reader::{Given, Path, Reader, keys};
 use crate::state_file::stream::Detail;
 use crate::state_file::text::Text;
 use crate::state_file::zones::{self, ZoneEntry};
@@ -68,7 +68,10 @@ pub(crate) struct Head {
     zone_places: BTreeMap<Hostname, String>,
     cluster_places: BTreeMap<String, String>,
     /// Each setting that was given: its value as text, and where.
-    given: BTreeMap<&'static str, (String, String)>,
+    settings_given: BTreeMap<&'static str, (String, String)>,
+    /// The keys of the file that was read last, and of its `defaults`.
+    given: Given,
+    defaults_given: Given,
 }
 
 /// Something, and which of the files has it, at which position of its list.
@@ -89,7 +92,7 @@ impl Head {
         file: usize,
     ) -> Option<&'n Node<'a>> {
         let mut hostnames = None;
-        reader.entries(entries, path, |reader, key, node, path| match key {
+        let given = reader.entries(entries, path, |reader, key, node, path| match key {
             TopKey::Version => {
                 let version = i128::from(VERSION);
                 reader.integer::<u32>(node, path, (version, version), "the version of the format");
@@ -130,6 +133,7 @@ impl Head {
                 self.serial = self.serial.max(serial);
             }
         });
+        self.given = given;
         hostnames
     }
 
@@ -137,7 +141,7 @@ impl Head {
         if matches!(node.value, Value::Null) {
             return;
         }
-        reader.map(node, path, |reader, key, node, path| match key {
+        let given = reader.map(node, path, |reader, key, node, path| match key {
             DefaultsKey::Ttl => {
                 if let Some(ttl) = hostnames::ttl(reader, node, path)
                     && self.first(reader, "defaults.ttl", &ttl, node, path)
@@ -160,6 +164,7 @@ impl Head {
                 }
             }
         });
+        self.defaults_given = given.unwrap_or_default();
     }
 
     /// Whether a setting is new; one that another file gives differently is a problem.
@@ -172,14 +177,14 @@ impl Head {
         path: &Path<'_>,
     ) -> bool {
         let value = value.to_string();
-        match self.given.get(setting) {
+        match self.settings_given.get(setting) {
             Some((other, place)) if *other != value => {
                 reader.problem(path, node.at, format_args!("{value} here, and {other} at {place}"));
                 false
             }
             Some(_) => false,
             None => {
-                self.given.insert(setting, (value, reader.place_text(node.at)));
+                self.settings_given.insert(setting, (value, reader.place_text(node.at)));
                 true
             }
         }
@@ -215,6 +220,16 @@ impl Head {
                 self.clusters.push(entry);
             }
         });
+    }
+
+    /// Whether the file that was read last has this key.
+    pub(crate) fn has(&self, key: TopKey) -> bool {
+        key.is_in(self.given)
+    }
+
+    /// Whether its `defaults` have this key.
+    pub(crate) fn has_default(&self, key: DefaultsKey) -> bool {
+        key.is_in(self.defaults_given)
     }
 
     /// The clusters that hostnames may name.
@@ -257,9 +272,21 @@ pub(crate) fn report_zone(
     problem: &ZoneProblem,
     into: &mut Collected,
 ) {
-    let InFile { file, index, entry } = zone;
-    let Some(text) = texts.get(*file) else { return };
-    let top = Path::Root.key("zones");
+    if let Some(text) = texts.get(zone.file) {
+        report_zone_in(text, &Path::Root, zone, problem, into);
+    }
+}
+
+/// The same for a state that stands below `path`.
+pub(crate) fn report_zone_in(
+    text: &Text<'_>,
+    path: &Path<'_>,
+    zone: &InFile<ZoneEntry>,
+    problem: &ZoneProblem,
+    into: &mut Collected,
+) {
+    let InFile { file: _, index, entry } = zone;
+    let top = path.key("zones");
     let path = top.index(*index);
     let place =
         |places: &[(usize, Place)], index: usize| places.get(index).copied().unwrap_or((index, entry.at));

@@ -9,18 +9,18 @@
 //! every place, so that all mistakes are listed. Both go through one reader, which therefore cannot disagree with
 //! itself.
 
-mod clusters;
-mod document;
-mod hostnames;
+pub(crate) mod clusters;
+pub(crate) mod document;
+pub(crate) mod hostnames;
 mod json;
-mod names;
-mod nearest;
-mod node;
-mod problem;
-mod reader;
+pub(crate) mod names;
+pub(crate) mod nearest;
+pub(crate) mod node;
+pub(crate) mod problem;
+pub(crate) mod reader;
 mod snapshot_file;
-mod stream;
-mod text;
+pub(crate) mod stream;
+pub(crate) mod text;
 mod write;
 mod yaml;
 mod zones;
@@ -29,7 +29,7 @@ use core::ops::ControlFlow;
 
 use crate::snapshot::Snapshot;
 use crate::state_file::document::{Body, Head};
-use crate::state_file::node::{Place, Value};
+use crate::state_file::node::{Node, Place, Value};
 use crate::state_file::problem::Collected;
 use crate::state_file::reader::{Path, Reader};
 use crate::state_file::stream::{Detail, End, Met, Reach};
@@ -129,19 +129,22 @@ enum UnknownKeys {
 
 /// Reads all texts once more for every mistake.
 fn read_all_mistakes(texts: &[Text<'_>], problems: &mut Collected) {
-    let mut repaired = Vec::new();
+    let mut all = Vec::new();
     for text in texts {
-        let mut warnings = Collected::default();
-        let without_stars = (text.format == Format::Yaml)
-            .then(|| {
-                let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
-                yaml::without_stars(text, |syntax| reader.syntax(syntax))
-            })
-            .flatten();
-        repaired.push(without_stars.unwrap_or_else(|| text.clone()));
+        all.push(repaired(text, problems).unwrap_or_else(|| text.clone()));
     }
-    if let Err(more) = read(&repaired, Detail::Places, UnknownKeys::Refused) {
+    if let Err(more) = read(&all, Detail::Places, UnknownKeys::Refused) {
         problems.extend(more);
+    }
+}
+
+/// A text in which unquoted stars, which are reported, do not hide what follows; nothing where there are none.
+pub(crate) fn repaired(text: &Text<'_>, problems: &mut Collected) -> Option<Text<'static>> {
+    let mut warnings = Collected::default();
+    let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
+    match text.format {
+        Format::Json => None,
+        Format::Yaml => yaml::without_stars(text, |syntax| reader.syntax(syntax)),
     }
 }
 
@@ -236,4 +239,32 @@ fn not_a_state(reader: &mut Reader<'_>, value: &Value<'_>) {
             format_args!("expected a map with keys such as zones, clusters and hostnames, found {other}"),
         ),
     }
+}
+
+/// A state that stands below `path` of another file.
+pub(crate) fn read_tree(
+    text: &Text<'_>,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    problems: &mut Collected,
+) -> Option<Snapshot> {
+    let mut warnings = Collected::default();
+    let before = problems.count();
+    let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
+    let Value::Map(entries) = &node.value else {
+        reader.unexpected(path, node, "the name of a state file, or a state itself");
+        return None;
+    };
+    let mut head = Head::default();
+    let list = head.read(&mut reader, entries, path, 0);
+    let zones = head.zones(|zone, problem| document::report_zone_in(text, path, zone, problem, problems));
+    let mut body = Body::new(&head, zones, Detail::Places);
+    let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
+    if let Some(list) = list {
+        reader.list(list, &path.key("hostnames"), "a list of hostnames", |reader, node, path| {
+            // In this pass nothing breaks off.
+            let _ = body.read(reader, node, path);
+        });
+    }
+    (problems.count() == before).then(|| body.build())
 }

@@ -30,10 +30,6 @@ impl Clusters {
         self.declared = true;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &ClusterId> {
-        self.known.iter()
-    }
-
     /// A cluster that a hostname's endpoint, or a test, names.
     pub(crate) fn named(
         &mut self,

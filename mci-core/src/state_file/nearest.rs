@@ -8,15 +8,16 @@
 /// assert_eq!(nearest("colour", ["priority", "weight"]), None);
 /// ```
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters may differ, and one always.
-    let allowed = (wrong.chars().count() / 3).max(1);
+    // One letter may differ always, and of long names three: those share most of their letters by nature.
+    let allowed = (wrong.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
         // The distance is at least the difference in length: most candidates need no look at their letters.
         .filter(|candidate| candidate.len().abs_diff(wrong.len()) <= 4 * allowed)
         .map(|candidate| (distance(wrong, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
+        // Of equals always the same.
+        .min()
         .map(|(_, candidate)| candidate)
 }
 

@@ -45,29 +45,6 @@ pub(crate) enum Value<'a> {
     Map(Vec<(Key<'a>, Node<'a>)>),
 }
 
-impl Node<'_> {
-    /// The same, with a life of its own.
-    pub(crate) fn into_owned(self) -> Node<'static> {
-        let value = match self.value {
-            Value::Null => Value::Null,
-            Value::Bool(value) => Value::Bool(value),
-            Value::Integer(value) => Value::Integer(value),
-            Value::Float(value) => Value::Float(value),
-            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Value::List(list) => Value::List(list.into_iter().map(Node::into_owned).collect()),
-            Value::Map(map) => Value::Map(
-                map.into_iter()
-                    .map(|(key, value)| {
-                        let key = Key { at: key.at, text: Cow::Owned(key.text.into_owned()) };
-                        (key, value.into_owned())
-                    })
-                    .collect(),
-            ),
-        };
-        Node { at: self.at, value }
-    }
-}
-
 /// What was found, for a message: `the text "x"`, `a list`, `nothing`.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

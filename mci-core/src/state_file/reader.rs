@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::sync::Arc;
 
 use crate::state_file::nearest::did_you_mean;
 use crate::state_file::node::{Node, Place, Shortened, Value};
@@ -116,10 +115,6 @@ impl<'r> Reader<'r> {
     pub(crate) fn unknown_keys_pass(mut self, pass: bool) -> Self {
         self.unknown_keys_pass = pass;
         self
-    }
-
-    pub(crate) fn file(&self) -> Arc<str> {
-        self.text.name.clone()
     }
 
     /// Whether nothing was wrong yet.
