@@ -4,10 +4,14 @@
 //! what a change costs does not depend on how many names there are.
 
 use core::hash::{BuildHasher, Hasher};
+#[cfg(feature = "wire")]
+use core::hint::black_box;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+#[cfg(feature = "wire")]
+use smallvec::SmallVec;
 
 use crate::entry::Entry;
 
@@ -69,6 +73,28 @@ impl Names {
         self.blocks.get(block)?.get(shard)?.find(hash, |node| node.entry().name() == name)
     }
 
+    /// Fetches what [`get`](Self::get) and its caller will read for names with these hashes.
+    ///
+    /// A name's node hangs on a chain of five reads, each of which misses every cache where there are many names. Here
+    /// one link is read for all names before the next is for any, so a step's reads wait for memory together.
+    #[cfg(feature = "wire")]
+    pub(crate) fn warm(&self, hashes: &[u64]) {
+        let shard = |&hash: &u64| {
+            let [block, shard] = position(hash);
+            Some((hash, &**self.blocks.get(block)?.get(shard)?))
+        };
+        let shards: SmallVec<[(u64, &Shard); 32]> = hashes.iter().filter_map(shard).collect();
+        for (_, shard) in &shards {
+            black_box(shard.len());
+        }
+        let nodes: SmallVec<[&Node; 32]> =
+            shards.iter().filter_map(|(hash, shard)| shard.find(*hash, |_| true)).collect();
+        let entries: SmallVec<[&[u8]; 32]> = nodes.iter().map(|node| &*node.packed).collect();
+        for octet in entries.iter().flat_map(|entry| entry.iter().step_by(CACHE_LINE)) {
+            black_box(*octet);
+        }
+    }
+
     /// The node of a name, to change.
     pub(crate) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Node> {
         let hash = hash(name);
@@ -112,8 +138,12 @@ impl Names {
     }
 }
 
+/// Octets that come from memory together, on most machines.
+#[cfg(feature = "wire")]
+const CACHE_LINE: usize = 64;
+
 /// Fixed: names come from configuration, and the same names always lie in the same places.
-fn hash(name: &[u8]) -> u64 {
+pub(crate) fn hash(name: &[u8]) -> u64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(name);
     hasher.finish()

@@ -19,6 +19,7 @@ mod properties;
 pub mod reference;
 mod request;
 mod transport;
+mod warm;
 
 pub use self::cookie::CookieSecrets;
 pub use self::facts::{Disposition, Facts};

@@ -21,10 +21,11 @@ use mci_core::Observe;
 use nix::errno::Errno;
 use nix::sys::socket::MsgFlags;
 use rand::rngs::SmallRng;
+use smallvec::SmallVec;
 use socket2::Socket;
 use tracing::warn;
 
-use self::batch::{Incoming, Outgoing};
+use self::batch::{BATCH, Incoming, Outgoing, Query};
 use self::family::{Family, V4, V6};
 use crate::answerer::Answerer;
 
@@ -85,6 +86,10 @@ fn serve_family<F: Family, O: Observe>(
             let snapshot = answerer.live.load();
             let moment = answerer.moment(batches);
             batches = batches.wrapping_add(1);
+            let queries: SmallVec<[Query<'_, F>; BATCH]> = queries.collect();
+            if queries.len() > 1 {
+                snapshot.warm(queries.iter().map(|query| query.octets));
+            }
             for query in queries {
                 let client: SocketAddr = query.from.into();
                 // Nobody sends from port 0, and nothing can be sent to it (D32).

@@ -56,7 +56,7 @@ fn over_the_limit_nothing_is_sent_where_slip_is_0_and_tcp_still_answers() {
     for n in 0..FLOOD {
         socket.send(&query(n, "h1")).unwrap();
     }
-    server.wait_until("all answered or dropped", |seen| seen.len() == FLOOD.into());
+    server.wait_until("all answered or dropped", |seen| seen.len() == usize::from(FLOOD));
     let dropped = server.log.seen().into_iter().filter(|seen| !seen.replied).count();
     assert!(dropped > usize::from(FLOOD) / 2, "{dropped} dropped");
     for n in 0..FLOOD {
@@ -71,7 +71,7 @@ fn d21_direct_over_the_limit_a_cookie_that_is_not_good_gets_badcookie_and_a_good
     for n in 0..FLOOD {
         socket.send(&query(n, "h1")).unwrap();
     }
-    server.wait_until("over the limit", |seen| seen.len() == FLOOD.into());
+    server.wait_until("over the limit", |seen| seen.len() == usize::from(FLOOD));
     socket.set_nonblocking(true).unwrap();
     while socket.recv(&mut [0; 512]).is_ok() {}
     socket.set_nonblocking(false).unwrap();
