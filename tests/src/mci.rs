@@ -210,7 +210,7 @@ impl Builder {
     pub fn start(self) -> Mci {
         let mut mci = self.spawn();
         let address = mci.http();
-        mci.process.wait_until("mci standalone is ready", |log| {
+        mci.process.wait_until("mci standalone is ready", |_| {
             http::get(address, "/readyz").is_some_and(|response| response.status == 200)
         });
         mci

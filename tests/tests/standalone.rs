@@ -219,6 +219,8 @@ fn a_bad_new_version_changes_nothing_and_is_logged() {
         assert_eq!(reply.data("A"), ["192.0.2.10"], "{what}: {reply}");
     }
     assert_eq!(http::get(mci.http(), "/readyz").unwrap().status, 200);
+    let refused = http::sample(&mci.metrics(), "mci_state_file_reloads_total{result=\"refused\"}");
+    assert_eq!(refused, Some(8.0));
     mci.overwrite_state(east().as_bytes());
     wait::until_true("a good one is served", || {
         udp.query("app.gslb.example.com", "A").data("A") == ["198.51.100.20"]
@@ -468,13 +470,24 @@ fn health_readiness_and_metrics_are_served() {
         "mci_dns_query_duration_seconds",
         "mci_dns_answers_total{",
         "mci_snapshot_changed_timestamp_seconds",
-        "mci_source_contact_timestamp_seconds{",
         "mci_cluster_state{",
         "mci_hostnames{",
         "mci_snapshot_digest",
     ];
     for name in names {
         assert!(metrics.contains(name), "{name} is not in:\n{metrics}");
+    }
+}
+
+/// The client that comes with it asks a running server both ways.
+#[test]
+fn mci_resolve_asks_a_running_server() {
+    let mci_server = Mci::start(WEST);
+    for server in [format!("dns://{}", mci_server.dns()), format!("grpc://{}", mci_server.grpc())] {
+        let (code, said) =
+            run(mci().args(["resolve", "app.gslb.example.com", "A", "--short", "--server", &server]));
+        assert_eq!(code, Some(0), "{server}: {said}");
+        assert!(said.lines().any(|line| line == "192.0.2.10"), "{server}: {said}");
     }
 }
 

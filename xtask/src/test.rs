@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::components::{self, Purpose};
+use crate::proto;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Step};
 
@@ -25,6 +26,7 @@ pub(crate) struct Arguments {
 const STEPS: &[Step] = &[
     Step { name: "components", about: "the real servers and tools are there", run: components },
     Step { name: "format", about: "cargo fmt changes nothing", run: format },
+    Step { name: "generated", about: "committed code is what `cargo xtask proto` writes", run: generated },
     Step { name: "clippy", about: "no warnings in any target", run: clippy },
     Step { name: "features", about: "each feature of mci-core alone, none, and WebAssembly", run: features },
     Step { name: "deny", about: "licences, sources and duplicates of the dependencies", run: deny },
@@ -51,6 +53,10 @@ fn components() -> Result<()> {
 
 fn format() -> Result<()> {
     shell::run(&mut cargo(["fmt", "--all", "--check"])).context("`cargo fmt --all` puts it right")
+}
+
+fn generated() -> Result<()> {
+    proto::run(true)
 }
 
 fn clippy() -> Result<()> {
