@@ -70,6 +70,9 @@ async fn speak(
     let connection = http2::Builder::new(Batched)
         .timer(TokioTimer::new())
         .max_concurrent_streams(config.max_streams())
+        // After a pause of this process, everything that waits has been given up by its client. That is no attack, and
+        // h2's default, 20, would end the connection.
+        .max_pending_accept_reset_streams(config.max_in_flight)
         .max_header_list_size(MAX_HEADERS)
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout)

@@ -110,6 +110,39 @@ fn is_unprocessed(error: &hyper::Error) -> bool {
 }
 
 #[tokio::test]
+async fn after_a_pause_what_clients_gave_up_meanwhile_does_not_end_their_connection() {
+    let live = Arc::new(mci_core::Live::new(common::snapshot(mci_core::Settings::default())));
+    // It listens, and is not served yet: as if it had been stopped.
+    let server = mci_grpc::Server::bind(config(), live, Arc::new(())).unwrap();
+    let Some(mci_grpc::Listen::Tcp(address)) = server.listening().next().cloned() else { panic!("TCP") };
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let query = query(6, "app.gslb.example.com");
+    let request = || {
+        http::Request::post("http://localhost/coredns.dns.DnsService/Query")
+            .header("content-type", "application/grpc")
+            .body(http_body_util::Full::new(framed(&query)))
+            .unwrap()
+    };
+    let given_up: Vec<_> = (0..100).map(|_| tokio::spawn(client.send_request(request()))).collect();
+    let settle = async || {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    settle().await;
+    given_up.iter().for_each(tokio::task::JoinHandle::abort);
+    settle().await;
+    tokio::spawn(server.serve(std::future::pending()));
+    let response = timeout(DEADLINE, client.send_request(request())).await.expect("an answer").unwrap();
+    let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    assert_right(&query, &body.to_bytes()[7..]);
+}
+
+#[tokio::test]
 async fn an_idle_connection_does_not_hold_the_end_up() {
     let mut server = Running::start(config());
     let channel = server.channel().await;
