@@ -1,5 +1,6 @@
 //! Policy tests: each form of expectation met and not met, each assumption, and every mistake in a file.
 #![cfg(feature = "policy")]
+#![allow(clippy::unwrap_used, reason = "what a helper of a test does not expect is a failed test")]
 
 use std::io;
 

@@ -1,5 +1,6 @@
 //! What would be answered if.
 #![cfg(feature = "policy")]
+#![allow(clippy::unwrap_used, reason = "what a helper of a test does not expect is a failed test")]
 
 use mci_core::simulate::{Given, differences};
 use mci_core::state_file::StateFile;

@@ -1,5 +1,6 @@
 //! State files: what is right, and what is said of everything that is wrong.
 #![cfg(feature = "state-file")]
+#![allow(clippy::unwrap_used, reason = "what a helper of a test does not expect is a failed test")]
 
 use std::fmt::Write as _;
 

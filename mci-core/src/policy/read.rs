@@ -339,8 +339,8 @@ fn always_rule(
     let allowed = reader.map(node, path, |reader, key, node, path| match key {
         AlwaysKey::Name => name = reader.text(node, path, "a name as text"),
         AlwaysKey::For => {
-            pattern =
-                reader.text(node, path, "a hostname, or a pattern with '*', as text").map(|text| (text, node))
+            let text = reader.text(node, path, "a hostname, or a pattern with '*', as text");
+            pattern = text.map(|text| (text, node));
         }
         AlwaysKey::Type => record_type = reader.parsed(node, path, "a record type as text"),
         AlwaysKey::Losing => {
@@ -444,9 +444,9 @@ fn given(
     let problems = reader.problem_count();
     let mut nodes: Vec<(GivenKey, &Node<'_>)> = Vec::new();
     reader.map(node, path, |_, key, node, _| nodes.push((key, node)))?;
-    let patch = nodes.iter().find(|(key, _)| *key == GivenKey::Patch).map(|(_, node)| *node);
+    let laid_over = nodes.iter().find(|(key, _)| *key == GivenKey::Patch).map(|(_, node)| *node);
     // What a patch adds can be named beside it.
-    let world = match patch {
+    let world = match laid_over {
         Some(node) => patched(reader, node, &path.key("patch"), before)?,
         None => before.clone(),
     };
@@ -486,7 +486,7 @@ fn given(
     if reader.problem_count() > problems {
         return None;
     }
-    let text = [if patch.is_some() { "patch".to_owned() } else { String::new() }, given.to_string()];
+    let text = [if laid_over.is_some() { "patch".to_owned() } else { String::new() }, given.to_string()];
     let text: Vec<String> = text.into_iter().filter(|text| !text.is_empty()).collect();
     // Every name was looked up above.
     Some((given.apply(&world).ok()?, text.join("; ")))

@@ -136,7 +136,7 @@ mod tests {
         assert!(share("13%").is_met_by(Share::new(1, 8), None));
         assert!(!share("12.4%").is_met_by(Share::new(1, 8), None));
         assert!(share("100%").is_met_by(Share::ALL, None));
-        assert!(share("99.999999999%").is_met_by(Share::new(u64::MAX - 1, u64::MAX), None) == false);
+        assert!(!share("99.999999999%").is_met_by(Share::new(u64::MAX - 1, u64::MAX), None));
         assert!(share("100.000000000%").is_met_by(Share::new(u64::MAX - 1, u64::MAX), None));
     }
 

@@ -100,7 +100,7 @@ impl fmt::Display for EndpointPattern {
 #[non_exhaustive]
 pub enum NothingMeant {
     /// There is no such cluster.
-    #[error("no cluster {name:?}{}", hint(.nearest))]
+    #[error("no cluster {name:?}{}", hint(.nearest.as_deref()))]
     Cluster {
         /// As it was written.
         name: String,
@@ -108,7 +108,7 @@ pub enum NothingMeant {
         nearest: Option<String>,
     },
     /// There is no such hostname.
-    #[error("no hostname {name:?}{}", hint(.nearest))]
+    #[error("no hostname {name:?}{}", hint(.nearest.as_deref()))]
     Hostname {
         /// As it was written.
         name: String,
@@ -125,8 +125,8 @@ pub enum NothingMeant {
     },
 }
 
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
 }
 
 impl Given {

@@ -114,7 +114,7 @@ pub(crate) fn hostname_override(
             HostnameOverrideKey::Cluster => cluster = names::cluster_id(reader, node, path),
             HostnameOverrideKey::State => state = reader.word(node, path, OVERRIDE_STATES),
             HostnameOverrideKey::Reason => {
-                reason = reader.text(node, path, "a reason as text").map(Into::into)
+                reason = reader.text(node, path, "a reason as text").map(Into::into);
             }
             HostnameOverrideKey::By => by = reader.text(node, path, "a name as text").map(Into::into),
             HostnameOverrideKey::Until => until = time_of(reader, node, path),

@@ -110,7 +110,7 @@ impl Head {
             }
             TopKey::OutsideZones => {
                 if let Some(value) = reader.word(node, path, OUTSIDE_ZONES)
-                    && self.first(reader, "outsideZones", &word_of(OUTSIDE_ZONES, value), node, path)
+                    && self.first(reader, "outsideZones", &word_of(OUTSIDE_ZONES, &value), node, path)
                 {
                     self.settings.outside_zones = value;
                 }
@@ -151,14 +151,14 @@ impl Head {
             }
             DefaultsKey::AnswerMode => {
                 if let Some(mode) = reader.word(node, path, ANSWER_MODES)
-                    && self.first(reader, "defaults.answerMode", &word_of(ANSWER_MODES, mode), node, path)
+                    && self.first(reader, "defaults.answerMode", &word_of(ANSWER_MODES, &mode), node, path)
                 {
                     self.settings.answer_mode = mode;
                 }
             }
             DefaultsKey::WhenAllDown => {
                 if let Some(when) = reader.word(node, path, WHEN_ALL_DOWN)
-                    && self.first(reader, "defaults.whenAllDown", &word_of(WHEN_ALL_DOWN, when), node, path)
+                    && self.first(reader, "defaults.whenAllDown", &word_of(WHEN_ALL_DOWN, &when), node, path)
                 {
                     self.settings.when_all_down = when;
                 }
@@ -416,6 +416,6 @@ impl Body {
 }
 
 /// The word for a value.
-pub(crate) fn word_of<T: PartialEq>(words: &'static [(&'static str, T)], value: T) -> &'static str {
-    words.iter().find(|(_, other)| *other == value).map_or("", |(word, _)| word)
+pub(crate) fn word_of<T: PartialEq>(words: &'static [(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, other)| other == value).map_or("", |(word, _)| word)
 }

@@ -17,13 +17,13 @@ const DEEPEST: usize = 32;
 
 /// Lets a visitor read a whole text.
 pub(crate) fn read<'a>(text: &'a Text<'_>, visitor: impl Visitor<'a, Value = ()>) -> Result<(), Syntax> {
-    let mut deserializer = serde_json::Deserializer::from_str(&text.text);
+    let mut deserializer = serde_json::Deserializer::from_str(&text.content);
     deserializer.deserialize_any(visitor).and_then(|()| deserializer.end()).map_err(|error| syntax(&error))
 }
 
 /// Reads a whole text as one value.
 pub(crate) fn read_value<'a>(text: &'a Text<'_>) -> Result<&'a RawValue, Syntax> {
-    serde_json::from_str(&text.text).map_err(|error| syntax(&error))
+    serde_json::from_str(&text.content).map_err(|error| syntax(&error))
 }
 
 /// `serde_json`'s own words, its place beside them.

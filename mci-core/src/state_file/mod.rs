@@ -9,6 +9,11 @@
 //! every place, so that all mistakes are listed. Both go through one reader, which therefore cannot disagree with
 //! itself.
 
+#![cfg_attr(
+    not(feature = "policy"),
+    allow(dead_code, reason = "policy files and patches are read with the same parts")
+)]
+
 pub(crate) mod clusters;
 pub(crate) mod document;
 pub(crate) mod hostnames;
@@ -201,7 +206,7 @@ fn read_as_far(
             continue;
         }
         let mut reader = Reader::new(text, detail, &mut problems, &mut warnings).unknown_keys_pass(ignore);
-        let end = stream::body(text, detail, reach, |met| meet(&mut body, &mut reader, met));
+        let end = stream::body(text, detail, reach, |met| meet(&mut body, &mut reader, &met));
         match end {
             Ok(End::Read) => {}
             Ok(End::LateKey) => return None,
@@ -216,10 +221,10 @@ fn read_as_far(
     Some(result)
 }
 
-fn meet(body: &mut Body, reader: &mut Reader<'_>, met: Met<'_, '_>) -> ControlFlow<()> {
+fn meet(body: &mut Body, reader: &mut Reader<'_>, met: &Met<'_, '_>) -> ControlFlow<()> {
     let list = Path::Root.key("hostnames");
     match met {
-        Met::Hostname(index, node) => return body.read(reader, node, &list.index(index)),
+        Met::Hostname(index, node) => return body.read(reader, node, &list.index(*index)),
         Met::NotAList(key, value) => {
             reader.problem(&list, key.at, format_args!("expected a list of hostnames, found {value}"));
         }

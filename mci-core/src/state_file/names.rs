@@ -160,7 +160,7 @@ pub(crate) fn target(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) 
         return None;
     }
     if name.label_count() == 1 {
-        let message = format_args!("{:?} is neither an address nor a fully qualified name", name);
+        let message = format_args!("{name:?} is neither an address nor a fully qualified name");
         reader.problem_with(path, node.at, message, || {
             Some("write the whole name, such as lb.example.net".to_owned())
         });

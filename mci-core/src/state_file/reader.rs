@@ -190,12 +190,11 @@ impl<'r> Reader<'r> {
         path: &Path<'_>,
         each: impl FnMut(&mut Self, K, &'n Node<'a>, &Path<'_>),
     ) -> Option<Given> {
-        match &node.value {
-            Value::Map(entries) => Some(self.entries(entries, path, each)),
-            _ => {
-                self.unexpected(path, node, &format!("a map with the keys {}", listed(K::ALL)));
-                None
-            }
+        if let Value::Map(entries) = &node.value {
+            Some(self.entries(entries, path, each))
+        } else {
+            self.unexpected(path, node, &format!("a map with the keys {}", listed(K::ALL)));
+            None
         }
     }
 

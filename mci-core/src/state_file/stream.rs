@@ -90,7 +90,7 @@ pub(crate) fn head<'a>(text: &'a Text<'_>, detail: Detail, reach: Reach) -> Resu
             pass.end(read)
         }
         (Format::Json, Detail::Places) => {
-            let visitor = HeadVisitor { source: &json::Spans(&text.text), reach, pass: &mut pass };
+            let visitor = HeadVisitor { source: &json::Spans(&text.content), reach, pass: &mut pass };
             let read = json::read(text, visitor);
             pass.end(read)
         }
@@ -117,7 +117,7 @@ pub(crate) fn body<'a>(
             pass.end(read)
         }
         (Format::Json, Detail::Places) => {
-            let visitor = BodyVisitor { source: &json::Spans(&text.text), reach, each, pass: &mut pass };
+            let visitor = BodyVisitor { source: &json::Spans(&text.content), reach, each, pass: &mut pass };
             let read = json::read(text, visitor);
             pass.end(read)
         }
@@ -133,7 +133,7 @@ pub(crate) fn tree<'a>(text: &'a Text<'_>) -> Result<Node<'a>, Syntax> {
         }
         Format::Json => {
             let node = json::read_value(text)?;
-            json::Spans(&text.text).node(node)
+            json::Spans(&text.content).node(node)
         }
     }
 }

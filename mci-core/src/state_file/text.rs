@@ -19,7 +19,7 @@ pub(crate) enum Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Text<'a> {
     pub(crate) name: Arc<str>,
-    pub(crate) text: Cow<'a, str>,
+    pub(crate) content: Cow<'a, str>,
     pub(crate) format: Format,
     /// Where each line begins; made when the first place is asked for.
     lines: OnceCell<Vec<usize>>,
@@ -37,14 +37,14 @@ impl<'a> Text<'a> {
     pub(crate) fn new(name: &str, text: &'a str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = if text.trim_start().starts_with('{') { Format::Json } else { Format::Yaml };
-        Self { name: name.into(), text: Cow::Borrowed(text), format, lines: OnceCell::new() }
+        Self { name: name.into(), content: Cow::Borrowed(text), format, lines: OnceCell::new() }
     }
 
     /// The same file with another text of the same length.
     pub(crate) fn with_text(&self, text: String) -> Text<'static> {
         Text {
             name: self.name.clone(),
-            text: Cow::Owned(text),
+            content: Cow::Owned(text),
             format: self.format,
             lines: self.lines.clone(),
         }
@@ -60,37 +60,39 @@ impl<'a> Text<'a> {
                 let lines = self.lines();
                 let line = lines.partition_point(|begin| *begin <= offset);
                 let begin = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
-                let column = self.text.get(begin..offset).map_or(1, |before| before.chars().count() + 1);
+                let column = self.content.get(begin..offset).map_or(1, |before| before.chars().count() + 1);
                 (number(line), number(column))
             }
         }
     }
 
     /// The text from a place on.
-    pub(crate) fn from_place(&self, place: Place) -> Option<(usize, &str)> {
+    pub(crate) fn rest_from(&self, place: Place) -> Option<(usize, &str)> {
         let offset = match place {
             Place::Unknown => return None,
             Place::Offset(offset) => offset,
             Place::At(line, column) => {
                 let begin = *self.lines().get(usize::try_from(line).ok()?.checked_sub(1)?)?;
-                let line = self.text.get(begin..)?;
+                let line = self.content.get(begin..)?;
                 let column = usize::try_from(column).ok()?.checked_sub(1)?;
                 begin + line.char_indices().nth(column).map_or(line.len(), |(offset, _)| offset)
             }
         };
-        Some((offset, self.text.get(offset..)?))
+        Some((offset, self.content.get(offset..)?))
     }
 
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
-            core::iter::once(0).chain(self.text.match_indices('\n').map(|(offset, _)| offset + 1)).collect()
+            core::iter::once(0)
+                .chain(self.content.match_indices('\n').map(|(offset, _)| offset + 1))
+                .collect()
         })
     }
 }
 
 fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
     let before = bytes.get(..valid).unwrap_or_default();
-    let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
+    let line = before.split(|octet| *octet == b'\n').count();
     let line_begin = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |newline| newline + 1);
     let column = String::from_utf8_lossy(before.get(line_begin..).unwrap_or_default()).chars().count() + 1;
     let sixteen_bits = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);

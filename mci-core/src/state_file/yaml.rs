@@ -14,8 +14,8 @@ use crate::state_file::text::{Syntax, Text};
 /// Lets a visitor read a whole text.
 pub(crate) fn read<'a>(text: &'a Text<'_>, visitor: impl Visitor<'a, Value = ()>) -> Result<(), Syntax> {
     serde_saphyr::with_deserializer_from_str_with_options(
-        &text.text,
-        options(text.text.len()),
+        &text.content,
+        options(text.content.len()),
         |deserializer| deserializer.deserialize_any(visitor),
     )
     .map_err(|error| syntax(text, &error))
@@ -23,7 +23,7 @@ pub(crate) fn read<'a>(text: &'a Text<'_>, visitor: impl Visitor<'a, Value = ()>
 
 /// Reads a whole text as one value.
 pub(crate) fn read_value<'a>(text: &'a Text<'_>) -> Result<Spanned<SpannedValue<'a>>, Syntax> {
-    serde_saphyr::from_str_with_options(&text.text, options(text.text.len()))
+    serde_saphyr::from_str_with_options(&text.content, options(text.content.len()))
         .map_err(|error| syntax(text, &error))
 }
 
@@ -150,10 +150,10 @@ fn syntax(text: &Text<'_>, error: &serde_saphyr::Error) -> Syntax {
 
 /// The name at a place that begins with an unquoted `*`.
 fn star_at<'t>(text: &'t Text<'_>, at: Place) -> Option<&'t str> {
-    let (offset, rest) = text.from_place(at)?;
+    let (offset, rest) = text.rest_from(at)?;
     // The scanner points behind the star where nothing follows that an alias may have.
     let begin = if rest.starts_with('*') { offset } else { offset.checked_sub(1)? };
-    let rest = text.text.get(begin..).filter(|rest| rest.starts_with('*'))?;
+    let rest = text.content.get(begin..).filter(|rest| rest.starts_with('*'))?;
     let end =
         rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#')).unwrap_or(rest.len());
     rest.get(..end)
@@ -169,8 +169,8 @@ pub(crate) fn without_stars(text: &Text<'_>, mut report: impl FnMut(Syntax)) -> 
     for _ in 0..MOST_STARS {
         let current: &Text<'_> = repaired.as_ref().unwrap_or(text);
         let ignored = serde_saphyr::from_str_with_options::<serde::de::IgnoredAny>(
-            &current.text,
-            options(current.text.len()),
+            &current.content,
+            options(current.content.len()),
         );
         let syntax = match ignored {
             Ok(_) => break,
@@ -179,9 +179,9 @@ pub(crate) fn without_stars(text: &Text<'_>, mut report: impl FnMut(Syntax)) -> 
         if syntax.message != STAR {
             break;
         }
-        let Some((offset, rest)) = current.from_place(syntax.at) else { break };
+        let Some((offset, rest)) = current.rest_from(syntax.at) else { break };
         let star = if rest.starts_with('*') { offset } else { offset.saturating_sub(1) };
-        let mut patched = current.text.clone().into_owned();
+        let mut patched = current.content.clone().into_owned();
         patched.replace_range(star..=star, "_");
         report(syntax);
         repaired = Some(current.with_text(patched));
