@@ -678,3 +678,24 @@ fn shares(
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_file::tests::undocumented;
+
+    #[test]
+    fn every_key_is_in_the_documentation() {
+        let page = include_str!("../../../docs/policy-tests.md");
+        let undocumented = [
+            undocumented::<SuiteKey>(page),
+            undocumented::<TestKey>(page),
+            undocumented::<StepKey>(page),
+            undocumented::<AlwaysKey>(page),
+            undocumented::<GivenKey>(page),
+            undocumented::<ExpectKey>(page),
+            undocumented::<PartKey>(page),
+        ];
+        assert_eq!(undocumented.concat(), ["state"; 0]);
+    }
+}

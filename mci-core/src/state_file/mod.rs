@@ -273,3 +273,32 @@ pub(crate) fn read_tree(
     }
     (problems.count() == before).then(|| body.build())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::state_file::reader::Keys;
+
+    /// The keys of one kind of map that the page does not name.
+    pub(crate) fn undocumented<K: Keys>(page: &str) -> Vec<&'static str> {
+        let keys = K::ALL.iter().map(|(key, _)| *key);
+        keys.filter(|key| !page.contains(&format!("`{key}`"))).collect()
+    }
+
+    #[test]
+    fn every_key_is_in_the_documentation() {
+        use crate::state_file::{clusters, document, hostnames, zones};
+        let page = include_str!("../../../docs/state-file.md");
+        let undocumented = [
+            undocumented::<document::TopKey>(page),
+            undocumented::<document::DefaultsKey>(page),
+            undocumented::<zones::ZoneKey>(page),
+            undocumented::<zones::NameServerKey>(page),
+            undocumented::<zones::RecordKey>(page),
+            undocumented::<clusters::ClusterKey>(page),
+            undocumented::<clusters::OverrideKey>(page),
+            undocumented::<hostnames::HostnameKey>(page),
+            undocumented::<hostnames::EndpointKey>(page),
+        ];
+        assert_eq!(undocumented.concat(), ["addresses"; 0]);
+    }
+}

@@ -81,3 +81,36 @@ fn checksum(octets: &[u8]) -> String {
     hasher.write(octets);
     format!("{:016x}", hasher.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_file::StateFile;
+
+    /// `content` behind its checksum.
+    fn sealed(content: &str) -> Vec<u8> {
+        let digits = checksum(content.as_bytes());
+        [BEFORE, digits.as_bytes(), AFTER, content.as_bytes()].concat()
+    }
+
+    #[test]
+    fn keys_of_a_newer_server_are_passed_over() {
+        let hostname = r#"{"hostname":"a.example","future":[{}],"endpoints":[{"cluster":"west","addresses":["192.0.2.1"],"new":1}]}"#;
+        let content =
+            format!(r#""version":1,"tomorrow":{{"x":[1,2]}},"hostnames":[{hostname}],"late":null}}"#);
+        let read = SnapshotFile::read(&sealed(&content)).unwrap();
+        let plain =
+            "hostnames: [{hostname: a.example, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]";
+        assert_eq!(read.digest(), StateFile::parse(plain).unwrap().into_snapshot().digest());
+    }
+
+    #[test]
+    fn what_is_whole_and_wrong_says_where() {
+        let error = SnapshotFile::read(&sealed("\"version\":2}")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "2:11: version: 2 is out of range: the version of the format from 1 to 1"
+        );
+        assert!(matches!(SnapshotFile::read(&sealed("nonsense")), Err(SnapshotFileError::Unreadable(_))));
+    }
+}
