@@ -92,7 +92,8 @@ impl Peer {
                     return Ok((reply, Way::Udp));
                 }
                 let again = async { over_tcp(&mut TcpStream::connect(*address).await?, query, id).await };
-                let reply = patiently(again).await.context("the answer is too long for UDP, and TCP fails")?;
+                let reply =
+                    patiently(again).await.context("the answer is too long for UDP, and TCP fails")?;
                 Ok((reply, Way::Tcp))
             }
             Self::Tcp(stream) => Ok((patiently(over_tcp(stream, query, id)).await?, Way::Tcp)),
@@ -100,7 +101,8 @@ impl Peer {
                 let asking = async {
                     let packet = DnsPacket { msg: query.to_vec().into() };
                     let reply = client.query(packet).await;
-                    let reply = reply.map_err(|status| anyhow!("{:?}: {}", status.code(), status.message()))?;
+                    let reply =
+                        reply.map_err(|status| anyhow!("{:?}: {}", status.code(), status.message()))?;
                     Reply::read(&reply.into_inner().msg, id)
                 };
                 Ok((patiently(asking).await?, Way::Grpc))
@@ -121,8 +123,11 @@ async fn resolve(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
 }
 
 async fn udp(address: SocketAddr) -> anyhow::Result<Peer> {
-    let local: SocketAddr =
-        if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
+    let local: SocketAddr = if address.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+    };
     let socket = UdpSocket::bind(local).await?;
     socket.connect(address).await?;
     Ok(Peer::Udp(socket, address))
@@ -205,7 +210,10 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_is_not_there_is_named() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        for (server, tcp) in [(Server::Dns("127.0.0.1".to_owned(), free), true), (Server::Grpc("127.0.0.1".to_owned(), free), false)] {
+        for (server, tcp) in [
+            (Server::Dns("127.0.0.1".to_owned(), free), true),
+            (Server::Grpc("127.0.0.1".to_owned(), free), false),
+        ] {
             let error = format!("{:#}", Client::connect(&server, tcp).await.unwrap_err());
             assert!(error.starts_with(&format!("{server} cannot be reached: ")), "{error}");
         }

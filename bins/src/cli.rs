@@ -26,7 +26,7 @@ Begin with:
   mci resolve app.gslb.example.com --file gslb.yaml
   mci test gslb.test.yaml"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -101,12 +101,15 @@ pub(crate) struct Init {
 
 /// Ask for a name, as dig does
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "mci resolve NAME [TYPE] (--file FILE… | --server URL) [OPTIONS]",
+    after_help = "\
 Examples:
   mci resolve app.gslb.example.com --file gslb.yaml
   mci resolve app.gslb.example.com AAAA --server dns://127.0.0.1:5300
   mci resolve app.gslb.example.com --server grpc://127.0.0.1:1153 --short
-  mci resolve shop.gslb.example.com --file gslb.yaml --count 1000    # shows the shares")]
+  mci resolve shop.gslb.example.com --file gslb.yaml --count 1000    # shows the shares"
+)]
 pub(crate) struct Resolve {
     /// The name to ask for
     #[arg(required_unless_present = "file")]
@@ -139,10 +142,13 @@ pub(crate) struct Resolve {
 ///
 /// Every endpoint with the rule that took or dropped it, and the exact shares.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "mci explain NAME [TYPE] --file FILE… [OPTIONS]",
+    after_help = "\
 Examples:
   mci explain app.gslb.example.com --file gslb.yaml
-  mci explain app.gslb.example.com AAAA --file gslb.yaml -o json")]
+  mci explain app.gslb.example.com AAAA --file gslb.yaml -o json"
+)]
 pub(crate) struct Explain {
     /// The name
     #[arg(required_unless_present = "file")]
@@ -164,12 +170,15 @@ pub(crate) struct Explain {
 /// With NAME: its answers now and then. Without: every hostname whose answer changes, those that would have none first;
 /// the exit code is then 1 if there is any. Each option may be repeated, and takes several values with commas.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "mci simulate [NAME [TYPE]] --file FILE… [OPTIONS]",
+    after_help = "\
 Examples:
   mci simulate --file gslb.yaml --down west
   mci simulate app.gslb.example.com --file gslb.yaml --down west --drain east
   mci simulate --file gslb.yaml --unready 'app.gslb.example.com@west,*.shop.example.com@*'
-  mci simulate --file gslb.yaml --to gslb-new.yaml       # what a change of the file changes")]
+  mci simulate --file gslb.yaml --to gslb-new.yaml       # what a change of the file changes"
+)]
 pub(crate) struct Simulate {
     /// One name; every hostname if it is left out
     pub(crate) name: Option<String>,
@@ -253,10 +262,13 @@ pub(crate) struct Validate {
 
 /// Print the state file of what is served, for policy tests
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "mci state --file FILE… [OPTIONS]",
+    after_help = "\
 Examples:
   mci state --file zones.yaml hostnames/ > merged.yaml
-  mci state --file gslb.yaml -o json | jq .hostnames[].hostname")]
+  mci state --file gslb.yaml -o json | jq .hostnames[].hostname"
+)]
 pub(crate) struct State {
     #[command(flatten)]
     pub(crate) source: SourceOptions,
@@ -282,7 +294,13 @@ pub(crate) struct Completions {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Output {
     /// The form of what is printed
-    #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true
+    )]
     pub(crate) format: OutputFormat,
 }
 

@@ -156,7 +156,8 @@ impl fmt::Display for Reply {
             writeln!(f, ";; OPT PSEUDOSECTION:")?;
             writeln!(f, "; EDNS: version: {}, flags:{flags}; udp: {}", edns.version(), edns.max_payload())?;
             for code in self.extended_errors() {
-                let name = EXTENDED_ERRORS.iter().find(|(known, _)| *known == code).map_or("", |(_, name)| *name);
+                let name =
+                    EXTENDED_ERRORS.iter().find(|(known, _)| *known == code).map_or("", |(_, name)| *name);
                 writeln!(f, "; EDE: {code} ({name})")?;
             }
         }
@@ -164,7 +165,8 @@ impl fmt::Display for Reply {
         for query in &m.queries {
             writeln!(f, ";{}\t\t{}\t{}", query.name(), query.query_class(), type_name(query.query_type()))?;
         }
-        let sections = [("ANSWER", &m.answers), ("AUTHORITY", &m.authorities), ("ADDITIONAL", &m.additionals)];
+        let sections =
+            [("ANSWER", &m.answers), ("AUTHORITY", &m.authorities), ("ADDITIONAL", &m.additionals)];
         for (title, records) in sections.into_iter().filter(|(_, records)| !records.is_empty()) {
             writeln!(f, "\n;; {title} SECTION:")?;
             for record in records {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use mci_core::state_file::{Problems, StateFile, nearest};
-use mci_core::{ClusterId, Hostname, Snapshot};
+use mci_core::{Hostname, Snapshot};
 
 use crate::files::{Content, Sources};
 use crate::follow::read_at_rest;
@@ -39,17 +39,17 @@ pub(crate) fn hostname(text: &str) -> anyhow::Result<Hostname> {
     text.parse().with_context(|| format!("{text:?} can be no hostname"))
 }
 
-/// A cluster of `snapshot`, by its name on the command line.
-pub(crate) fn cluster(snapshot: &Snapshot, text: &str) -> anyhow::Result<ClusterId> {
-    if let Some(found) = snapshot.clusters().find(|id| id.as_str() == text) {
-        return Ok(found.clone());
-    }
-    let known = || snapshot.clusters().map(ClusterId::as_str);
-    let hint = match nearest(text, known()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
-    };
-    Err(anyhow!("there is no cluster {text:?}; {hint}"))
+/// How much there is: `4 hostnames, 1 zone, 2 clusters`.
+pub(crate) fn summary(snapshot: &Snapshot) -> String {
+    let counted = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let (hostnames, clusters) = (snapshot.hostname_count(), snapshot.clusters().count());
+    let zones = snapshot.zones().iter().count();
+    format!(
+        "{}, {}, {}",
+        counted(hostnames, "hostname"),
+        counted(zones, "zone"),
+        counted(clusters, "cluster")
+    )
 }
 
 /// Says, on stderr, which hostname was probably meant, where `name` is none.

@@ -125,7 +125,7 @@ impl Sources {
     fn expand(&self) -> impl Iterator<Item = Result<PathBuf, (PathBuf, io::Error)>> {
         self.0.iter().flat_map(|path| {
             if path.is_dir() {
-                match state_files_of(path) {
+                match states_of(path) {
                     Ok(files) => files.into_iter().map(Ok).collect(),
                     Err(error) => vec![Err((path.clone(), error))],
                 }
@@ -146,18 +146,33 @@ impl fmt::Display for Sources {
     }
 }
 
+/// The policy tests of a directory, in order: `*.test.yaml`, `*.test.yml` and `*.test.json`.
+pub(crate) fn tests_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    files_of(directory, is_named_as_test)
+}
+
+/// Reads one file, or says what is in the way.
+pub(crate) fn read(path: &Path) -> Result<Content, Unreadable> {
+    read_one(path).map_err(|error| Unreadable(vec![describe(path, &error)]))
+}
+
 /// Whether a file of this name is a policy test by convention: `gslb.test.yaml`.
 pub(crate) fn is_named_as_test(path: &Path) -> bool {
     path.file_stem().map(Path::new).and_then(Path::extension).is_some_and(|inner| inner == "test")
 }
 
-fn state_files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
+/// The state files of a directory, in order.
+pub(crate) fn states_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    files_of(directory, |path| !is_named_as_test(path))
+}
+
+fn files_of(directory: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let known = path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known));
-        if known && !hidden && !is_named_as_test(&path) && !path.is_dir() {
+        if known && !hidden && wanted(&path) && !path.is_dir() {
             files.push(path);
         }
     }

@@ -44,7 +44,8 @@ pub(crate) fn of_port(protocol: Protocol, address: SocketAddr) -> Option<Holder>
 /// The process that listens on the unix socket at `path`, if it can be known.
 pub(crate) fn of_path(path: &Path) -> Option<Holder> {
     let table = fs::read_to_string("/proc/net/unix").ok()?;
-    let line = table.lines().find(|line| line.split_whitespace().nth(7).is_some_and(|p| Path::new(p) == path))?;
+    let line =
+        table.lines().find(|line| line.split_whitespace().nth(7).is_some_and(|p| Path::new(p) == path))?;
     process_with_socket(line.split_whitespace().nth(6)?.parse().ok()?)
 }
 
@@ -87,9 +88,9 @@ fn process_with_socket(inode: u64) -> Option<Holder> {
     for process in fs::read_dir("/proc").ok()?.flatten() {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let holds = files.flatten().any(|file| {
-            fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str())
-        });
+        let holds = files
+            .flatten()
+            .any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str()));
         if holds {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             return Some(Holder { pid, name: name.trim_end().to_owned() });

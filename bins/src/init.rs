@@ -98,12 +98,15 @@ pub(crate) fn write(directory: &Path, name: &str) -> anyhow::Result<[PathBuf; 2]
     if name.is_empty() || name.contains(['/', '\0']) || name.starts_with('.') {
         bail!("--name {name:?} cannot be the name of a file: use letters, digits, '-' and '_'");
     }
-    std::fs::create_dir_all(directory).with_context(|| format!("{}: the directory cannot be made", directory.display()))?;
-    let files = [("yaml", STATE), ("test.yaml", TEST)].map(|(ending, text)| {
-        (directory.join(format!("{name}.{ending}")), text.replace("{NAME}", name))
-    });
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{}: the directory cannot be made", directory.display()))?;
+    let files = [("yaml", STATE), ("test.yaml", TEST)]
+        .map(|(ending, text)| (directory.join(format!("{name}.{ending}")), text.replace("{NAME}", name)));
     if let Some((there, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
-        bail!("{} is there already and is not overwritten: choose another --name, or another directory", there.display());
+        bail!(
+            "{} is there already and is not overwritten: choose another --name, or another directory",
+            there.display()
+        );
     }
     for (path, text) in &files {
         create(path, text).with_context(|| format!("{} cannot be written", path.display()))?;

@@ -11,6 +11,7 @@ mod files;
 mod follow;
 mod holder;
 mod init;
+mod policy;
 mod progress;
 mod serve;
 mod source;

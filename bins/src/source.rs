@@ -12,16 +12,17 @@ use crate::files::Sources;
 
 /// Exactly one source.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Where the facts come from (exactly one)")]
 pub(crate) struct SourceOptions {
     /// State files, or directories of them
-    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with = "server")]
+    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with = "server", help_heading = HEADING)]
     file: Vec<PathBuf>,
 
-    /// A server: dns://HOST:PORT or grpc://HOST:PORT
-    #[arg(long, value_name = "URL")]
+    /// A server that answers: dns://HOST:PORT or grpc://HOST:PORT (resolve alone asks one in this release)
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
     server: Option<Server>,
 }
+
+const HEADING: &str = "Where the facts come from (exactly one)";
 
 /// Where the facts come from.
 #[derive(Clone, Debug)]
@@ -47,7 +48,9 @@ impl SourceOptions {
         match (&self.file, &self.server) {
             (files, None) if !files.is_empty() => Ok(Source::Files(Sources::new(files.iter().cloned()))),
             (_, Some(Server::Http(_))) => {
-                bail!("http:// servers are not asked in this release: use --file FILE, dns://HOST:PORT or grpc://HOST:PORT")
+                bail!(
+                    "http:// servers are not asked in this release: use --file FILE, dns://HOST:PORT or grpc://HOST:PORT"
+                )
             }
             (_, Some(server)) => Ok(Source::Server(server.clone())),
             _ => bail!(
@@ -59,7 +62,8 @@ impl SourceOptions {
     /// Takes up to `most` words off the end of the files that are none: `--file gslb.yaml app.example.com`.
     pub(crate) fn split_off_words(&mut self, most: usize) -> Vec<String> {
         let is_word = |path: &PathBuf| {
-            let looks_like_a_file = path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|known| e == *known));
+            let looks_like_a_file =
+                path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|known| e == *known));
             !looks_like_a_file && path.components().count() == 1 && !path.exists()
         };
         // The first value of --file is a file, whether or not it is there.
@@ -85,7 +89,8 @@ impl FromStr for Server {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = "write dns://HOST:PORT or grpc://HOST:PORT";
         let uri: Uri = text.parse().map_err(|error| format!("{error}: {form}"))?;
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| format!("no host in it: {form}"))?;
+        let host =
+            uri.host().filter(|host| !host.is_empty()).ok_or_else(|| format!("no host in it: {form}"))?;
         // A port out of range is no port to the parser, and a user's name would be ignored.
         if uri.port_u16().is_none() && uri.authority().is_some_and(|authority| authority.as_str() != host) {
             return Err(format!("no host and port in it: {form}"));
@@ -115,7 +120,11 @@ impl fmt::Display for Server {
             Self::Grpc(host, port) => ("grpc", host, port),
             Self::Http(url) => return f.write_str(url),
         };
-        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
     }
 }
 
@@ -140,7 +149,10 @@ mod tests {
         };
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(split(&["a.yaml", "app.example.com"]), (words(&["app.example.com"]), 1));
-        assert_eq!(split(&["a.yaml", "b.yaml", "app.example.com", "AAAA"]), (words(&["app.example.com", "AAAA"]), 2));
+        assert_eq!(
+            split(&["a.yaml", "b.yaml", "app.example.com", "AAAA"]),
+            (words(&["app.example.com", "AAAA"]), 2)
+        );
         assert_eq!(split(&["app.example.com"]), (vec![], 1), "the first is what --file asked for");
         assert_eq!(split(&["a.yaml", "tpyo.yaml"]), (vec![], 2));
         assert_eq!(split(&["a.yaml", "/"]), (vec![], 2));
@@ -148,7 +160,12 @@ mod tests {
 
     #[test]
     fn servers_are_read_and_written() {
-        for text in ["dns://127.0.0.1:5300", "grpc://[::1]:1153", "dns://ns1.example.net:53", "https://mci.example:8080"] {
+        for text in [
+            "dns://127.0.0.1:5300",
+            "grpc://[::1]:1153",
+            "dns://ns1.example.net:53",
+            "https://mci.example:8080",
+        ] {
             assert_eq!(text.parse::<Server>().unwrap().to_string(), text);
         }
         assert_eq!("dns://[::1]".parse(), Ok(Server::Dns("::1".to_owned(), 53)));
@@ -156,7 +173,8 @@ mod tests {
 
     #[test]
     fn what_is_no_server_says_what_would_be_right() {
-        for text in ["127.0.0.1:5300", "udp://127.0.0.1", "dns://", "dns://host/path", "dns://host:99999", ""] {
+        for text in ["127.0.0.1:5300", "udp://127.0.0.1", "dns://", "dns://host/path", "dns://host:99999", ""]
+        {
             let error = text.parse::<Server>().unwrap_err();
             assert!(error.ends_with("write dns://HOST:PORT or grpc://HOST:PORT"), "{text}: {error}");
         }

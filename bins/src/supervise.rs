@@ -22,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A task that ran this long begins with the first pause again.
-const PROVEN: Duration = Duration::from_secs(60);
+const PROVEN: Duration = Duration::from_mins(1);
 /// How long tasks may take to finish what they have begun.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -68,7 +68,11 @@ impl Supervisor {
     }
 
     /// Starts a task without which DNS is not answered.
-    pub(crate) fn vital(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    pub(crate) fn vital(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         let handle = self.tasks.spawn(task);
         self.names.insert(handle.id(), name);
     }
@@ -182,7 +186,8 @@ where
 fn panic_of(error: JoinError) -> anyhow::Error {
     match error.try_into_panic() {
         Ok(panic) => {
-            let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+            let message =
+                panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
             anyhow!("it panicked: {}", message.unwrap_or("no message"))
         }
         Err(error) => anyhow!(error),
@@ -317,7 +322,12 @@ mod tests {
         sender.send("SIGTERM").await.unwrap();
         assert_eq!(running.await.unwrap().unwrap(), End::Graceful);
         assert_eq!(*starts.lock().unwrap(), [0, 100, 300, 700]);
-        let expected = ["metrics: port lost", "metrics: it panicked: boom", "metrics: it ended by itself", "metrics is well"];
+        let expected = [
+            "metrics: port lost",
+            "metrics: it panicked: boom",
+            "metrics: it ended by itself",
+            "metrics is well",
+        ];
         assert_eq!(*recorded.0.lock().unwrap(), expected);
     }
 

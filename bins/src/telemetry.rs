@@ -1,4 +1,5 @@
 //! Logs, on stderr.
+#![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
@@ -17,16 +18,16 @@ use tracing_subscriber::{Layer, Registry};
 #[command(next_help_heading = "Logs (on stderr)")]
 pub(crate) struct LogOptions {
     /// error, warn, info, debug or trace; or by module, such as info,mci_dns=debug
-    #[arg(long, env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
-    pub(crate) log_level: Targets,
+    #[arg(long = "log-level", env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
+    pub(crate) level: Targets,
 
     /// One line of text, or one JSON object, for each event
-    #[arg(long, env = "MCI_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub(crate) log_format: Format,
+    #[arg(long = "log-format", env = "MCI_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 
     /// Log one in N queries; 0 logs none
-    #[arg(long, env = "MCI_LOG_QUERIES", value_name = "N", default_value_t = 0)]
-    pub(crate) log_queries: u32,
+    #[arg(long = "log-queries", env = "MCI_LOG_QUERIES", value_name = "N", default_value_t = 0)]
+    pub(crate) queries: u32,
 }
 
 /// The form of a log line.
@@ -46,9 +47,10 @@ fn levels(text: &str) -> Result<Targets, String> {
 
 /// Sends what is logged from now on to stderr.
 pub(crate) fn install(options: &LogOptions) {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let layer = layer(options.log_format, colour, io::stderr);
-    Registry::default().with(layer.with_filter(options.log_level.clone())).init();
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let layer = layer(options.format, colour, io::stderr);
+    Registry::default().with(layer.with_filter(options.level.clone())).init();
 }
 
 fn layer<S, W>(format: Format, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -59,7 +61,9 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
         Format::Text => layer.with_ansi(colour).boxed(),
-        Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        Format::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! `mci standalone` as a process: what it says, how it follows its files, how it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
@@ -53,7 +54,10 @@ fn a_changed_file_is_served_and_the_change_is_logged() {
     server.wait_for_log("Answer changed hostname=app.z.example");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("Answer changed")).unwrap();
-    assert!(line.contains("from=\"west [192.0.2.1, ttl 5]\" to=\"west [192.0.2.2, ttl 5]\" because=published"), "{line}");
+    assert!(
+        line.contains("from=\"west [192.0.2.1, ttl 5]\" to=\"west [192.0.2.2, ttl 5]\" because=published"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -63,11 +67,18 @@ fn a_wrong_file_changes_nothing_and_every_mistake_is_logged() {
     let server = Standalone::start(std::slice::from_ref(&file), &[]);
     fs::write(&file, state("192.0.2.256").replace("cluster: west", "clutser: west")).unwrap();
     server.wait_for_log("State refused: what was served stays");
-    wait_until("both mistakes are logged", || server.log().matches("Mistake in the state files").count() >= 2);
+    wait_until("both mistakes are logged", || {
+        server.log().matches("Mistake in the state files").count() >= 2
+    });
     assert!(server.log().contains("192.0.2.256"), "{}", server.log());
     assert_eq!(server.ask("app.z.example", "A"), "192.0.2.1");
     let metrics = http_get(server.http.unwrap(), "/metrics");
-    assert!(metrics.lines().any(|line| line.starts_with("mci_") && line.contains("refused") && line.ends_with(" 1")), "{metrics}");
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("mci_") && line.contains("refused") && line.ends_with(" 1")),
+        "{metrics}"
+    );
     fs::write(&file, state("192.0.2.3")).unwrap();
     wait_until("the repaired file is served", || server.ask("app.z.example", "A") == "192.0.2.3");
 }
@@ -149,7 +160,10 @@ fn a_taken_port_names_its_flag_and_its_holder() {
         let mut command = program("mci");
         command.arg("standalone").arg(&file);
         for other in ["--dns", "--grpc", "--http"] {
-            command.args([other, if other == flag { address.to_string() } else { "127.0.0.1:0".to_owned() }.as_str()]);
+            command.args([
+                other,
+                if other == flag { address.to_string() } else { "127.0.0.1:0".to_owned() }.as_str(),
+            ]);
         }
         let ran = ran(&mut command);
         assert_eq!(ran.code, Some(2), "{ran}");
@@ -165,7 +179,10 @@ fn a_second_server_does_not_share_the_port_of_the_first() {
     let file = folder.file("state.yaml", state("192.0.2.1"));
     let server = Standalone::start(std::slice::from_ref(&file), &[]);
     let dns = server.dns.unwrap().to_string();
-    let second = ran(program("mci").arg("standalone").arg(&file).args(["--dns", &dns, "--grpc", "off", "--http", "off"]));
+    let second = ran(program("mci")
+        .arg("standalone")
+        .arg(&file)
+        .args(["--dns", &dns, "--grpc", "off", "--http", "off"]));
     assert_eq!(second.code, Some(2), "{second}");
     assert!(second.stderr.contains(&format!("held by mci (pid {})", server.pid())), "{second}");
 }
@@ -173,7 +190,8 @@ fn a_second_server_does_not_share_the_port_of_the_first() {
 #[test]
 fn what_it_cannot_serve_is_an_error_and_not_an_empty_answer() {
     let folder = Folder::new();
-    let serve = |file: &PathBuf| ran(program("mci").arg("standalone").arg(file).args(["--dns", "127.0.0.1:0"]));
+    let serve =
+        |file: &PathBuf| ran(program("mci").arg("standalone").arg(file).args(["--dns", "127.0.0.1:0"]));
     let wrong = folder.file("wrong.yaml", "hostnames: [{hostname: a..b}, {hostnam: c.d}]");
     for (file, expected) in [
         (folder.0.path().join("missing.yaml"), "missing.yaml: no such file or directory"),
@@ -192,7 +210,11 @@ fn the_dns_server_alone_serves_files_too() {
     let folder = Folder::new();
     let file = folder.file("state.yaml", state("192.0.2.1"));
     let mut command = program("mci-dns-server");
-    command.arg("--standalone").arg(&file).args(["--grpc", "off", "--http", "off"]).env("MCI_DNS", "127.0.0.1:0");
+    command
+        .arg("--standalone")
+        .arg(&file)
+        .args(["--grpc", "off", "--http", "off"])
+        .env("MCI_DNS", "127.0.0.1:0");
     let server = Standalone::spawn(&mut command);
     assert_eq!(server.ask("app.z.example", "A"), "192.0.2.1");
     assert_eq!((server.grpc, server.http), (None, None));
@@ -209,6 +231,36 @@ fn unix_sockets_and_json_logs_are_to_be_had() {
     let log = server.log();
     let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     assert_eq!(first["level"], "INFO");
+}
+
+#[test]
+fn queries_are_logged_where_asked_for() {
+    let folder = Folder::new();
+    let file = folder.file("state.yaml", state("192.0.2.1"));
+    let server = Standalone::start(&[file], &["--log-queries", "1"]);
+    server.ask("app.z.example", "A");
+    server.wait_for_log("Query answered name=\"app.z.example\"");
+}
+
+#[test]
+fn certificates_are_taken_anew_and_bad_ones_are_refused() {
+    let folder = Folder::new();
+    let file = folder.file("state.yaml", state("192.0.2.1"));
+    let make = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (certificate, secret) = make();
+    let (certificate, key) = (folder.file("tls.crt", certificate), folder.file("tls.key", secret));
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let server = Standalone::start(&[file], &["--grpc-tls-cert", certificate, "--grpc-tls-key", key]);
+    assert!(server.announced.contains("(TLS)"), "{}", server.announced);
+    fs::write(key, "no key").unwrap();
+    server.wait_for_log("Certificates refused: those before stay");
+    let (renewed, secret) = make();
+    fs::write(certificate, renewed).unwrap();
+    fs::write(key, secret).unwrap();
+    server.wait_for_log("Certificates taken");
 }
 
 fn http_get(address: SocketAddr, path: &str) -> String {

@@ -20,8 +20,10 @@ pub(crate) fn explain(arguments: &Explain, out: Out<'_>) -> anyhow::Result<ExitC
     say_source(out, json, "", &Source::Files(sources))?;
 
     let types = asked.record_type.map_or(vec![RecordType::A, RecordType::AAAA], |one| vec![one]);
-    let explanations: Vec<_> =
-        types.into_iter().map(|record_type| snapshot.explain(&Query::new(name.clone(), record_type))).collect();
+    let explanations: Vec<_> = types
+        .into_iter()
+        .map(|record_type| snapshot.explain(&Query::new(name.clone(), record_type)))
+        .collect();
     if json {
         write_json(out, &json!({ "explanations": explanations }))?;
     } else {

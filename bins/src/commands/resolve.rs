@@ -31,7 +31,11 @@ pub(crate) fn resolve(arguments: &Resolve, out: Out<'_>) -> anyhow::Result<ExitC
     if let Some(count) = arguments.count {
         let tally = during(&format!("Asking {count} times"), || Tally::of(&mut backend, &question, count))?;
         let exact = backend.exact_shares(&question);
-        if json { write_json(out, &tally.to_json(&exact))? } else { tally.write(out, &question, &exact)? }
+        if json {
+            write_json(out, &tally.to_json(&exact))?;
+        } else {
+            tally.write(out, &question, &exact)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let begun = Instant::now();
@@ -50,7 +54,8 @@ pub(crate) fn resolve(arguments: &Resolve, out: Out<'_>) -> anyhow::Result<ExitC
         }
         writeln!(out, "{}", answer.reply.size_line())?;
     }
-    if let (Backend::State { snapshot, .. }, Rcode::NXDOMAIN | Rcode::REFUSED) = (&backend, answer.reply.rcode())
+    if let (Backend::State { snapshot, .. }, Rcode::NXDOMAIN | Rcode::REFUSED) =
+        (&backend, answer.reply.rcode())
         && let Some(hostname) = question.hostname()
     {
         hint_at_nearest(snapshot, &hostname);
@@ -102,7 +107,9 @@ impl Backend {
 
     /// What the shares are, where they can be known: by cluster.
     fn exact_shares(&self, question: &Question) -> BTreeMap<String, Share> {
-        let (Self::State { snapshot, .. }, Some(name)) = (self, question.hostname()) else { return BTreeMap::new() };
+        let (Self::State { snapshot, .. }, Some(name)) = (self, question.hostname()) else {
+            return BTreeMap::new();
+        };
         let query = Query::new(name, question.record_type());
         snapshot.shares(&query).map(|(cluster, share)| (cluster.to_string(), share)).collect()
     }
@@ -147,7 +154,12 @@ impl Tally {
         rows
     }
 
-    fn write(&self, out: Out<'_>, question: &Question, exact: &BTreeMap<String, Share>) -> anyhow::Result<()> {
+    fn write(
+        &self,
+        out: Out<'_>,
+        question: &Question,
+        exact: &BTreeMap<String, Share>,
+    ) -> anyhow::Result<()> {
         writeln!(out, ";; {} answers to {question}", self.count)?;
         if !self.by_cluster {
             writeln!(out, ";; answers  observed  answer")?;

@@ -29,9 +29,9 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
     let now = load(&sources)?;
     let to = (!arguments.to.is_empty()).then(|| Sources::new(arguments.to.iter().cloned()));
     let then = to.as_ref().map_or_else(|| Ok(now.clone()), load)?;
-    let then = given.apply(&then).map_err(|unknown| {
-        anyhow!(unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    let then = given
+        .apply(&then)
+        .map_err(|unknown| anyhow!(unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let assumed = match (&to, given.is_empty()) {
         (None, _) => format!("if {given}"),
         (Some(to), true) => format!("if the state were {to}"),
@@ -43,8 +43,14 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
     if let Some(name) = name {
         let types = asked.record_type.map_or(vec![RecordType::A, RecordType::AAAA], |one| vec![one]);
         let queries: Vec<Query> = types.into_iter().map(|of| Query::new(name.clone(), of)).collect();
-        if json { one_as_json(out, &queries, &now, &then)? } else { one(out, &queries, &now, &then)? }
-        if now.hostname_state(&name).is_none() && queries.iter().all(|query| !now.possible(query).is_answered()) {
+        if json {
+            one_as_json(out, &queries, &now, &then)?;
+        } else {
+            one(out, &queries, &now, &then)?;
+        }
+        if now.hostname_state(&name).is_none()
+            && queries.iter().all(|query| !now.possible(query).is_answered())
+        {
             hint_at_nearest(&now, &name);
         }
         return Ok(ExitCode::SUCCESS);

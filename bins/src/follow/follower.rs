@@ -86,7 +86,11 @@ mod tests {
         let [old, newer, newest] = looks();
         let mut follower = Follower::new(old);
         assert_eq!(follower.look(ms(100), &newer, false), Next::Settle);
-        assert_eq!(follower.look(ms(200), &newest, false), Next::Settle, "it changed again: the wait begins anew");
+        assert_eq!(
+            follower.look(ms(200), &newest, false),
+            Next::Settle,
+            "it changed again: the wait begins anew"
+        );
         assert_eq!(follower.look(ms(300), &newest, false), Next::Settle);
         assert_eq!(follower.look(ms(400), &newest, false), Next::Read);
         follower.taken(newest.clone());

@@ -41,14 +41,17 @@ impl Writers {
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ONLYDIR;
-        let directories: HashSet<PathBuf> = real_paths(seen).filter_map(|file| file.parent().map(Path::to_owned)).collect();
+        let directories: HashSet<PathBuf> =
+            real_paths(seen).filter_map(|file| file.parent().map(Path::to_owned)).collect();
         for directory in directories {
             // A directory that is watched already keeps its descriptor.
             match inotify.add_watch(&directory, events) {
                 Ok(descriptor) => {
                     self.directories.insert(descriptor, directory);
                 }
-                Err(error) => debug!(%error, directory = %directory.display(), "Open writers cannot be seen here"),
+                Err(error) => {
+                    debug!(%error, directory = %directory.display(), "Open writers cannot be seen here");
+                }
             }
         }
         self.watched = Some(seen.clone());

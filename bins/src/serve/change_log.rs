@@ -37,14 +37,20 @@ fn summary(causes: BTreeMap<String, usize>) -> String {
     causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     match causes.as_slice() {
         [(only, _)] => only.clone(),
-        several => several.iter().map(|(cause, count)| format!("{cause} ({count})")).collect::<Vec<_>>().join(", "),
+        several => {
+            several.iter().map(|(cause, count)| format!("{cause} ({count})")).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
 /// What was answered and what is: clusters and shares, and addresses, names and TTL where these alone differ.
 fn texts(before: &Answers, after: &Answers) -> (String, String) {
     let (from, to) = (before.to_string(), after.to_string());
-    if from == to { (format!("{from} [{}]", details(before)), format!("{to} [{}]", details(after))) } else { (from, to) }
+    if from == to {
+        (format!("{from} [{}]", details(before)), format!("{to} [{}]", details(after)))
+    } else {
+        (from, to)
+    }
 }
 
 fn details(answers: &Answers) -> String {

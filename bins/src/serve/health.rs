@@ -54,7 +54,9 @@ impl Health {
     pub(super) fn refused(&self, mistakes: usize) {
         let reason = match mistakes {
             1 => "the newest version has a mistake, see the log: the one before is served".to_owned(),
-            count => format!("the newest version has {count} mistakes, see the log: the one before is served"),
+            count => {
+                format!("the newest version has {count} mistakes, see the log: the one before is served")
+            }
         };
         self.state().refused = Some(reason);
         self.metrics.state_file_reloaded(Reload::Refused);

@@ -9,7 +9,12 @@ use mci_grpc::Listen;
 use crate::holder::{Protocol, of_path, of_port};
 
 /// Why `flag` cannot have its address.
-pub(super) fn refused(flag: &str, protocols: &[Protocol], address: SocketAddr, error: &io::Error) -> anyhow::Error {
+pub(super) fn refused(
+    flag: &str,
+    protocols: &[Protocol],
+    address: SocketAddr,
+    error: &io::Error,
+) -> anyhow::Error {
     let what = format!("{flag} {address}");
     let port = address.port();
     match error.kind() {
@@ -24,7 +29,9 @@ pub(super) fn refused(flag: &str, protocols: &[Protocol], address: SocketAddr, e
         ErrorKind::PermissionDenied if port < 1024 => anyhow!(
             "{what}: permission denied: ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another address with {flag}"
         ),
-        ErrorKind::AddrNotAvailable => anyhow!("{what}: this machine has no such address: choose another with {flag}"),
+        ErrorKind::AddrNotAvailable => {
+            anyhow!("{what}: this machine has no such address: choose another with {flag}")
+        }
         _ => anyhow!("{what}: {error}"),
     }
 }
@@ -38,11 +45,15 @@ pub(super) fn refused_grpc(listen: &Listen, error: &io::Error) -> anyhow::Error 
     let folder = path.parent().unwrap_or(path).display();
     match error.kind() {
         ErrorKind::AddrInUse => match of_path(path) {
-            Some(holder) => anyhow!("--grpc {listen}: the socket is held by {holder}: end it, or choose another path"),
+            Some(holder) => {
+                anyhow!("--grpc {listen}: the socket is held by {holder}: end it, or choose another path")
+            }
             None => anyhow!("--grpc {listen}: another process listens there: end it, or choose another path"),
         },
         ErrorKind::NotFound => anyhow!("--grpc {listen}: the folder {folder} does not exist"),
-        ErrorKind::PermissionDenied => anyhow!("--grpc {listen}: permission denied: nothing may be made in {folder}"),
+        ErrorKind::PermissionDenied => {
+            anyhow!("--grpc {listen}: permission denied: nothing may be made in {folder}")
+        }
         _ => anyhow!("--grpc {listen}: {error}"),
     }
 }
@@ -64,7 +75,10 @@ mod tests {
         let text = said(&[Protocol::Udp, Protocol::Tcp], held, ErrorKind::AddrInUse);
         let pid = std::process::id();
         assert!(text.starts_with(&format!("--dns {held}: the port is taken, held by ")), "{text}");
-        assert!(text.contains(&format!("(pid {pid}): end it, or choose another address with --dns")), "{text}");
+        assert!(
+            text.contains(&format!("(pid {pid}): end it, or choose another address with --dns")),
+            "{text}"
+        );
         drop(listener);
         let text = said(&[Protocol::Tcp], held, ErrorKind::AddrInUse);
         assert!(text.contains("held by another process"), "{text}");

@@ -40,7 +40,11 @@ const OVERRIDES: &str = "ending overrides";
 const HTTP: &str = "HTTP";
 
 /// Serves `files` until a signal comes; what keeps it from beginning is an error.
-pub(crate) fn serve(files: Vec<PathBuf>, options: &ServeOptions, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn serve(
+    files: Vec<PathBuf>,
+    options: &ServeOptions,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     telemetry::install(&options.log);
     let sources = Sources::new(files);
     let (contents, taken) = read_at_rest(&sources)?;

@@ -54,15 +54,33 @@ pub(crate) struct ServeOptions {
     http: OrOff<SocketAddr>,
 
     /// The certificate chain for gRPC over TCP (PEM)
-    #[arg(long, env = "MCI_GRPC_TLS_CERT", value_name = "FILE", requires = "grpc_tls_key", help_heading = "gRPC")]
+    #[arg(
+        long,
+        env = "MCI_GRPC_TLS_CERT",
+        value_name = "FILE",
+        requires = "grpc_tls_key",
+        help_heading = "gRPC"
+    )]
     pub(crate) grpc_tls_cert: Option<PathBuf>,
 
     /// Its private key (PEM)
-    #[arg(long, env = "MCI_GRPC_TLS_KEY", value_name = "FILE", requires = "grpc_tls_cert", help_heading = "gRPC")]
+    #[arg(
+        long,
+        env = "MCI_GRPC_TLS_KEY",
+        value_name = "FILE",
+        requires = "grpc_tls_cert",
+        help_heading = "gRPC"
+    )]
     pub(crate) grpc_tls_key: Option<PathBuf>,
 
     /// Clients need a certificate of this authority (PEM)
-    #[arg(long, env = "MCI_GRPC_TLS_CLIENT_CA", value_name = "FILE", requires = "grpc_tls_cert", help_heading = "gRPC")]
+    #[arg(
+        long,
+        env = "MCI_GRPC_TLS_CLIENT_CA",
+        value_name = "FILE",
+        requires = "grpc_tls_cert",
+        help_heading = "gRPC"
+    )]
     pub(crate) grpc_tls_client_ca: Option<PathBuf>,
 
     /// Requests that may be unfinished at once; beyond them UNAVAILABLE
@@ -200,10 +218,14 @@ impl ServeOptions {
         let mut secrets = Vec::new();
         for Hidden(value) in &self.cookie_secret {
             match value.strip_prefix('@') {
-                None => secrets.push(secret(value).ok_or_else(|| anyhow!("--cookie-secret (MCI_COOKIE_SECRET): {FORM}"))?),
+                None => secrets.push(
+                    secret(value).ok_or_else(|| anyhow!("--cookie-secret (MCI_COOKIE_SECRET): {FORM}"))?,
+                ),
                 Some(file) => {
-                    let text = fs::read_to_string(file).with_context(|| format!("--cookie-secret: {file} cannot be read"))?;
-                    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                    let text = fs::read_to_string(file)
+                        .with_context(|| format!("--cookie-secret: {file} cannot be read"))?;
+                    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
+                    {
                         let place = || anyhow!("--cookie-secret: {file}, line {}: {FORM}", number + 1);
                         secrets.push(secret(line.trim()).ok_or_else(place)?);
                     }
@@ -242,7 +264,9 @@ mod tests {
 
     #[test]
     fn addresses_repeat_with_commas_and_flags_and_off_is_none() {
-        let options = line(&["--dns", "127.0.0.1:1,[::1]:2", "--dns", "127.0.0.1:3", "--grpc", "off", "--http", "off"]).unwrap();
+        let options =
+            line(&["--dns", "127.0.0.1:1,[::1]:2", "--dns", "127.0.0.1:3", "--grpc", "off", "--http", "off"])
+                .unwrap();
         let dns: Vec<String> = options.dns().unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(dns, ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]);
         assert_eq!((options.grpc().unwrap(), options.http()), (vec![], None));
@@ -253,7 +277,10 @@ mod tests {
     #[test]
     fn what_is_no_address_is_told_with_what_would_be() {
         let dns = line(&["--dns", "localhost:53"]).unwrap_err();
-        assert!(dns.contains("'--dns <ADDR>': write IP:PORT, such as 127.0.0.1:5300 or [::1]:5300, or off"), "{dns}");
+        assert!(
+            dns.contains("'--dns <ADDR>': write IP:PORT, such as 127.0.0.1:5300 or [::1]:5300, or off"),
+            "{dns}"
+        );
         let grpc = line(&["--grpc", "unix://run/x"]).unwrap_err();
         assert!(grpc.contains("unix:///PATH"), "{grpc}");
     }

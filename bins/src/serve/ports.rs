@@ -16,7 +16,8 @@ use super::health::Health;
 use super::listen::{refused, refused_grpc};
 use super::options::ServeOptions;
 use super::{CERTIFICATES, HTTP, OVERRIDES, STATE_FILES, try_it};
-use crate::files::Sources;
+use crate::facts::summary;
+use crate::files::{Fingerprint, Sources};
 use crate::follow::Following;
 use crate::holder::Protocol;
 use crate::supervise::Supervisor;
@@ -25,7 +26,7 @@ use crate::supervise::Supervisor;
 pub(super) struct Ports {
     dns: Option<Listeners<Observers>>,
     grpc: Option<Server>,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Certificates>,
     http: Option<mci_http::Server>,
     routes: Router,
 }
@@ -39,13 +40,13 @@ impl Ports {
         health: &Arc<Health>,
     ) -> anyhow::Result<Self> {
         let query_log = Arc::new(QueryLog::new(Arc::clone(live)));
-        let rules = (options.log.log_queries > 0).then(|| QueryLogConfig::every(options.log.log_queries));
+        let rules = (options.log.queries > 0).then(|| QueryLogConfig::every(options.log.queries));
         query_log.set(rules.as_ref());
         let observers = Arc::new(Observers { metrics: Arc::clone(metrics), query_log });
 
         let tls = tls(options)?;
         let dns = dns(options, live, &observers)?;
-        let grpc = grpc(options, tls.clone(), live, &observers)?;
+        let grpc = grpc(options, tls.as_ref().map(|files| Arc::clone(&files.tls)), live, &observers)?;
         if dns.is_none() && grpc.is_none() {
             bail!("--dns and --grpc are both off: nothing would be answered");
         }
@@ -58,8 +59,13 @@ impl Ports {
     }
 
     /// Says what is served where, and what to try.
-    pub(super) fn announce(&self, sources: &Sources, snapshot: &Snapshot, out: &mut dyn Write) -> anyhow::Result<()> {
-        writeln!(out, "Serving {sources}: {}", contents(snapshot))?;
+    pub(super) fn announce(
+        &self,
+        sources: &Sources,
+        snapshot: &Snapshot,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        writeln!(out, "Serving {sources}: {}", summary(snapshot))?;
         let dns: Vec<SocketAddr> = self.dns.iter().flat_map(Listeners::local_addrs).collect();
         let grpc: Vec<String> = self.grpc.iter().flat_map(Server::listening).map(Listen::to_string).collect();
         for address in &dns {
@@ -78,7 +84,9 @@ impl Ports {
         for (name, record_type) in questions {
             match (dns.first(), grpc.iter().find(|listen| !listen.starts_with("unix:"))) {
                 (Some(address), _) => writeln!(out, "  {}", try_it::dig(*address, &name, record_type))?,
-                (None, Some(listen)) => writeln!(out, "  mci resolve {name} {record_type} --server grpc://{listen}")?,
+                (None, Some(listen)) => {
+                    writeln!(out, "  mci resolve {name} {record_type} --server grpc://{listen}")?;
+                }
                 (None, None) => writeln!(out, "  mci resolve {name} {record_type} --file {sources}")?,
             }
         }
@@ -124,13 +132,12 @@ fn keep_up_http(supervisor: &mut Supervisor, server: mci_http::Server, routes: R
 }
 
 /// Takes new certificates without a restart; bad ones change nothing.
-fn follow_certificates(supervisor: &mut Supervisor, tls: Arc<Tls>) {
-    let TlsFiles { certificate, key, client_ca, .. } = tls.files().clone();
-    let sources = Sources::new([certificate, key].into_iter().chain(client_ca));
-    let shutdown = supervisor.shutdown();
+fn follow_certificates(supervisor: &mut Supervisor, certificates: Certificates) {
+    let Certificates { tls, sources, taken } = certificates;
+    let (mut taken, shutdown) = (Some(taken), supervisor.shutdown());
     supervisor.keep_up(CERTIFICATES, move || {
         let (tls, shutdown) = (Arc::clone(&tls), shutdown.clone());
-        let following = Following::new(sources.clone(), sources.look());
+        let following = Following::new(sources.clone(), taken.take().unwrap_or_default());
         async move {
             let renew = move |_| match tls.reload() {
                 Ok(()) => info!("Certificates taken"),
@@ -141,25 +148,34 @@ fn follow_certificates(supervisor: &mut Supervisor, tls: Arc<Tls>) {
     });
 }
 
-/// How much there is.
-fn contents(snapshot: &Snapshot) -> String {
-    let counted = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let (hostnames, clusters) = (snapshot.hostname_count(), snapshot.clusters().count());
-    let zones = snapshot.zones().iter().count();
-    format!("{}, {}, {}", counted(hostnames, "hostname"), counted(zones, "zone"), counted(clusters, "cluster"))
+/// Certificates, the files they come from, and the look at these that belongs to them.
+struct Certificates {
+    tls: Arc<Tls>,
+    sources: Sources,
+    taken: Fingerprint,
 }
 
-fn tls(options: &ServeOptions) -> anyhow::Result<Option<Arc<Tls>>> {
-    let (Some(certificate), Some(key)) = (&options.grpc_tls_cert, &options.grpc_tls_key) else { return Ok(None) };
+fn tls(options: &ServeOptions) -> anyhow::Result<Option<Certificates>> {
+    let (Some(certificate), Some(key)) = (&options.grpc_tls_cert, &options.grpc_tls_key) else {
+        return Ok(None);
+    };
     let files = TlsFiles::new(certificate, key);
     let files = match &options.grpc_tls_client_ca {
         Some(roots) => files.client_ca(roots),
         None => files,
     };
-    Ok(Some(Arc::new(Tls::load(files)?)))
+    let sources = Sources::new([certificate, key].into_iter().chain(&options.grpc_tls_client_ca).cloned());
+    // Looked at before they are read: what changes in between is news.
+    let taken = sources.look();
+    let tls = Arc::new(Tls::load(files).map_err(|error| anyhow!("--grpc-tls: {error}"))?);
+    Ok(Some(Certificates { tls, sources, taken }))
 }
 
-fn dns(options: &ServeOptions, live: &Arc<Live>, observers: &Arc<Observers>) -> anyhow::Result<Option<Listeners<Observers>>> {
+fn dns(
+    options: &ServeOptions,
+    live: &Arc<Live>,
+    observers: &Arc<Observers>,
+) -> anyhow::Result<Option<Listeners<Observers>>> {
     let mut config = mci_dns::Config::new(options.dns()?);
     config.rate_limit = options.rate_limit().map(RateLimit::new);
     config.cookies = options.cookie_secrets()?;

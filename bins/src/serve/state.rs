@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-
 use mci_core::state_file::{Problems, StateFile};
 use mci_core::{Changes, Live};
 use tokio_util::sync::CancellationToken;

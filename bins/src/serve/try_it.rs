@@ -17,10 +17,12 @@ pub(super) fn questions(snapshot: &Snapshot) -> Vec<(String, RecordType)> {
     let possible = |name: &Hostname, record_type| snapshot.possible(&Query::new(name.clone(), record_type));
 
     let addresses = first(&|name| snapshot.is_answered(name, Family::V4)).map(|name| (name, RecordType::A));
-    let shared = first(&|name| possible(name, RecordType::A).shares.len() > 1).map(|name| (name, RecordType::A));
+    let shared =
+        first(&|name| possible(name, RecordType::A).shares.len() > 1).map(|name| (name, RecordType::A));
     let wildcard = names.iter().find(|name| name.is_wildcard()).map(|name| (instance(name), RecordType::A));
     let ipv6 = first(&|name| snapshot.is_answered(name, Family::V6)).map(|name| (name, RecordType::AAAA));
-    let alias = first(&|name| !possible(name, RecordType::A).targets.is_empty()).map(|name| (name, RecordType::A));
+    let alias =
+        first(&|name| !possible(name, RecordType::A).targets.is_empty()).map(|name| (name, RecordType::A));
     let zone = snapshot.zones().iter().next().map(|zone| zone.name.to_string());
     let of_zone = [RecordType::SOA, RecordType::NS].map(|of| zone.clone().map(|zone| (zone, of)));
     let missing = zone.clone().map(|zone| (format!("no-such-name.{zone}"), RecordType::A));

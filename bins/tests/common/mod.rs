@@ -1,5 +1,6 @@
 //! Runs the built programs.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};

@@ -1,0 +1,95 @@
+//! Policy test files, for the commands that run and check them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mci_core::policy::Suite;
+
+use crate::files::{Content, Unreadable, is_named_as_test, read, tests_of};
+
+/// The keys that a policy test begins with, and a state file does not have.
+const KEYS: [&str; 3] = ["state", "tests", "always"];
+
+/// The policy tests that are meant: files, and those of directories.
+pub(crate) fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let tests = tests_of(path)?;
+            if tests.is_empty() {
+                anyhow::bail!("{} holds no policy test: files that end in .test.yaml count", path.display());
+            }
+            files.extend(tests);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// Reads a policy test and the state that it names; every mistake is in the error.
+pub(crate) fn suite(path: &Path) -> Result<Suite, Problems> {
+    let content = read(path).map_err(Problems::Unreadable)?;
+    parse(path, &content)
+}
+
+/// What is wrong with a policy test.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problems {
+    #[error("{0}")]
+    Unreadable(Unreadable),
+    #[error("{0}")]
+    Wrong(mci_core::state_file::Problems),
+}
+
+/// Parses the content of the policy test at `path`.
+pub(crate) fn parse(path: &Path, content: &Content) -> Result<Suite, Problems> {
+    let Content { name, octets } = content;
+    let Ok(text) = str::from_utf8(octets) else {
+        return Err(Problems::Unreadable(Unreadable(vec![format!(
+            "{name}: it is not UTF-8: save it as UTF-8 text"
+        )])));
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let load = |state: &str| -> io::Result<String> { fs::read_to_string(folder.join(state)) };
+    Suite::parse_named(name, text, load).map_err(Problems::Wrong)
+}
+
+/// Whether a file is a policy test rather than a state file: by its name, or by its keys.
+pub(crate) fn is_policy(path: &Path, octets: &[u8]) -> bool {
+    is_named_as_test(path) || str::from_utf8(octets).is_ok_and(has_policy_keys)
+}
+
+fn has_policy_keys(text: &str) -> bool {
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
+    let is_key = |line: &str| {
+        let line = line.trim_start_matches(['"', '\'']);
+        KEYS.iter().any(|key| {
+            line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).starts_with(':'))
+        })
+    };
+    match text.strip_prefix('{') {
+        // JSON, or YAML that looks like it: the first key tells.
+        Some(inner) => is_key(inner.trim_start()),
+        // A key at the top level begins its line.
+        None => text.lines().any(is_key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_tests_are_known_by_their_name_or_by_their_keys() {
+        let shape = |name: &str, text: &str| is_policy(Path::new(name), text.as_bytes());
+        assert!(shape("gslb.test.yaml", ""));
+        assert!(shape("a.yaml", "# comment\nstate: gslb.yaml\ntests: []\n"));
+        assert!(shape("a.yaml", crate::init::TEST));
+        assert!(shape("a.json", "{ \"tests\": [] }"));
+        assert!(!shape("a.yaml", crate::init::STATE), "state: alive is no key of the top level");
+        assert!(!shape("a.json", "{\"version\": 1, \"hostnames\": []}"));
+        assert!(!shape("a.yaml", ""));
+    }
+}
