@@ -22,6 +22,7 @@ struct Chain<'a> {
     back: &'a Server,
     /// Microseconds of CPU for each query, in each round: of the front, and of the back.
     costs: Vec<(f64, f64)>,
+    lost: f64,
 }
 
 pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -51,7 +52,7 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
             let folder = folder.join(format!("{over}-{number}"));
             fs::create_dir_all(&folder)?;
             let front = servers::coredns_front(bench, upstream, &folder)?;
-            chains.push((Chain { front, back, costs: Vec::new() }, queries));
+            chains.push((Chain { front, back, costs: Vec::new(), lost: 0.0 }, queries));
         }
         for round in 0..=bench.rounds(ROUNDS) {
             for (chain, queries) in &mut chains {
@@ -70,6 +71,7 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
                 // The first round warms up.
                 if round > 0 {
                     chain.costs.push(costs);
+                    chain.lost += load.lost;
                 }
             }
         }
@@ -87,7 +89,8 @@ impl Chain<'_> {
 
     fn show(&self) -> String {
         let (front, back): (Vec<f64>, Vec<f64>) = self.costs.iter().copied().unzip();
-        format!("{:.1} µs ({:.1} + {:.1})", median(&self.together()), median(&front), median(&back))
+        let lost = if self.lost > 0.0 { format!(", {} queries lost", self.lost) } else { String::new() };
+        format!("{:.1} µs ({:.1} + {:.1}){lost}", median(&self.together()), median(&front), median(&back))
     }
 }
 

@@ -95,6 +95,7 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
             let ratios = paired(&gdnsd.series(pace).costs, &mci.series(pace).costs);
             half_width(&ratios).is_some_and(|width| width <= HALF_WIDTH)
         };
+        eprintln!("  round {} of {least} to {most}", round + 1);
         if round + 1 >= least && PACES.into_iter().all(narrow) {
             break;
         }
