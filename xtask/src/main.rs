@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod components;
 mod fuzz;
 mod proto;
@@ -34,6 +35,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measure MCI beside other servers and print one table of ratios; with --check, judge a report
+    Bench(bench::Arguments),
     /// Run each fuzz target for a while, with the nightly toolchain
     Fuzz(fuzz::Arguments),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Components(arguments) => components::run(&arguments),
         Task::Proto { check } => proto::run(check),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {
