@@ -220,7 +220,7 @@ fn r11_r24_hostnames_are_counted_by_zone_and_condition() {
 }
 
 #[test]
-fn r20_r24_each_cluster_has_its_state() {
+fn r24_each_cluster_has_its_state_and_override() {
     let rig = Rig::new(snapshot(&[("a.example.com", &["east"])]));
     let east = "east".parse().unwrap();
     rig.live.edit(|edit| {
