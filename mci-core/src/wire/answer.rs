@@ -25,6 +25,31 @@ impl Snapshot {
     ///
     /// It never fails: what is no message at all leaves `out` empty and says [`Disposition::Drop`] (D15), and every other
     /// message gets a reply. An answer of addresses allocates nothing once `out` has grown.
+    ///
+    /// ```
+    /// use core::num::NonZeroU64;
+    /// use mci_core::wire::{Disposition, Transport};
+    /// use mci_core::{Builder, Chance, Endpoint, HostnameState, Rcode, Settings, Zones};
+    ///
+    /// struct First;
+    /// impl Chance for First {
+    ///     fn below(&mut self, _n: NonZeroU64) -> u64 {
+    ///         0
+    ///     }
+    /// }
+    ///
+    /// let mut builder = Builder::new(Settings::default(), Zones::default());
+    /// let endpoint = Endpoint::new("west".parse()?, ["192.0.2.10".parse()?]);
+    /// builder.insert(&HostnameState::new("a.example".parse()?).endpoint(endpoint))?;
+    /// let snapshot = builder.build();
+    ///
+    /// let query = b"\x2a\x2b\x01\0\0\x01\0\0\0\0\0\0\x01a\x07example\0\0\x01\0\x01";
+    /// let mut reply = Vec::new();
+    /// let facts = snapshot.answer(query, Transport::Stream, &mut First, &mut reply);
+    /// assert_eq!((facts.disposition, facts.rcode), (Disposition::Reply, Rcode::NOERROR));
+    /// assert!(reply.starts_with(&query[..2]) && reply.ends_with(&[192, 0, 2, 10]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn answer(
         &self,
         query: &[u8],
