@@ -243,7 +243,10 @@ fn a_file_that_is_written_without_a_change_is_counted_as_such() {
     fs::write(&file, "wrong").unwrap();
     server.wait_for_log("State refused");
     let ready = http_get(server.http.unwrap(), "/readyz");
-    assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("[!] state files: the newest version has"), "{ready}");
+    assert!(
+        ready.starts_with("HTTP/1.1 200") && ready.contains("[!] state files: the newest version has"),
+        "{ready}"
+    );
     fs::write(&file, state("192.0.2.1")).unwrap();
     let is_well = || http_get(server.http.unwrap(), "/readyz").contains("[+] state files");
     wait_until("the file that is served already clears the refusal", is_well);
