@@ -127,7 +127,11 @@ impl Reply {
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
         let records = |records: &[Record]| records.iter().map(record_json).collect::<Vec<_>>();
+        let queries = self.message.queries.iter();
         json!({
+            "question": queries
+                .map(|query| json!({"name": query.name().to_ascii(), "type": type_name(query.query_type())}))
+                .collect::<Vec<_>>(),
             "status": rcode_name(self.rcode()),
             "flags": self.flags(),
             "extendedErrors": self.extended_errors().collect::<Vec<_>>(),

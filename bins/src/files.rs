@@ -17,7 +17,7 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 pub(crate) struct Sources(Vec<PathBuf>);
 
 /// One file as it was read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Content {
     /// The name as messages show it.
     pub(crate) name: String,

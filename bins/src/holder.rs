@@ -22,6 +22,13 @@ pub(crate) struct Holder {
     name: String,
 }
 
+impl Holder {
+    /// Whether this process is in its own way.
+    pub(crate) fn is_this_process(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.name, self.pid)

@@ -21,13 +21,14 @@ mod telemetry;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, DnsServer};
 
 /// `mci`: the command line, and every mode.
 pub fn mci() -> ExitCode {
-    finish(run(&Cli::parse().command))
+    finish(run(&arguments::<Cli>().command))
 }
 
 /// `mci-dns-server`: the DNS server alone.
@@ -38,7 +39,27 @@ pub fn mci_dns_server() -> ExitCode {
         #[command(flatten)]
         dns_server: DnsServer,
     }
-    finish(run(&Command::DnsServer(Line::parse().dns_server)))
+    finish(run(&Command::DnsServer(arguments::<Line>().dns_server)))
+}
+
+/// Reads the arguments; what is wrong with them ends the program, with exit code 2.
+fn arguments<A: Parser>() -> A {
+    A::try_parse().unwrap_or_else(|error| {
+        let _ = error.print();
+        if let Some(variable) = variable_at_fault(&error) {
+            eprintln!("\nThe value comes from the environment variable {variable}.");
+        }
+        std::process::exit(error.exit_code())
+    })
+}
+
+/// The environment variable that a wrong value comes from: that of a flag which was not written.
+fn variable_at_fault(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = argument.split_whitespace().next()?;
+    let written = std::env::args().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
+    let variable = format!("MCI_{}", flag.strip_prefix("--")?.replace('-', "_").to_uppercase());
+    (!written && std::env::var_os(&variable).is_some()).then_some(variable)
 }
 
 fn run(command: &Command) -> anyhow::Result<ExitCode> {

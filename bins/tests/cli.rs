@@ -395,3 +395,20 @@ fn validate_checks_state_files_and_policy_tests() {
     assert_eq!((json(&data)["valid"].as_bool(), data.code), (Some(false), Some(2)));
     assert_eq!(json(&data)["problems"][0]["file"], "more.yaml");
 }
+
+#[test]
+fn a_wrong_value_in_the_environment_names_its_variable() {
+    let mut command = program("mci");
+    command.args(["standalone", "x.yaml"]).env("MCI_RATE_LIMIT", "many");
+    let wrong = ran(&mut command);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(wrong.stderr.contains("invalid value 'many' for '--rate-limit <N>'"), "{wrong}");
+    assert!(
+        wrong.stderr.ends_with("The value comes from the environment variable MCI_RATE_LIMIT.\n"),
+        "{wrong}"
+    );
+    let flag = ran(command.args(["--rate-limit", "few"]));
+    assert!(flag.stderr.contains("'few'") && !flag.stderr.contains("environment"), "{flag}");
+    let secret = ran(program("mci").args(["standalone", "x.yaml"]).env("MCI_COOKIE_SECRET", "00112233"));
+    assert!(!secret.stderr.contains("00112233"), "{secret}");
+}

@@ -234,6 +234,35 @@ fn unix_sockets_and_json_logs_are_to_be_had() {
 }
 
 #[test]
+fn a_file_that_is_written_without_a_change_is_counted_as_such() {
+    let folder = Folder::new();
+    let file = folder.file("state.yaml", state("192.0.2.1"));
+    let server = Standalone::start(std::slice::from_ref(&file), &[]);
+    fs::write(&file, state("192.0.2.1")).unwrap();
+    server.wait_for_log("State files were written, and say what is served already");
+    fs::write(&file, "wrong").unwrap();
+    server.wait_for_log("State refused");
+    let ready = http_get(server.http.unwrap(), "/readyz");
+    assert!(
+        ready.starts_with("HTTP/1.1 200") && ready.contains("[!] state files: the newest version has"),
+        "{ready}"
+    );
+    fs::write(&file, state("192.0.2.1")).unwrap();
+    let is_well = || http_get(server.http.unwrap(), "/readyz").contains("[+] state files");
+    wait_until("the file that is served already clears the refusal", is_well);
+}
+
+#[test]
+fn a_mode_may_be_written_as_a_flag() {
+    let folder = Folder::new();
+    let file = folder.file("state.yaml", state("192.0.2.1"));
+    let mut command = program("mci");
+    command.arg("--dns-server").arg("--standalone").arg(&file);
+    let server = Standalone::spawn(command.args(["--dns", "127.0.0.1:0", "--grpc", "off", "--http", "off"]));
+    assert_eq!(server.ask("app.z.example", "A"), "192.0.2.1");
+}
+
+#[test]
 fn queries_are_logged_where_asked_for() {
     let folder = Folder::new();
     let file = folder.file("state.yaml", state("192.0.2.1"));

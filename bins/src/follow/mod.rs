@@ -71,7 +71,7 @@ impl Following {
         let mut following = self;
         let mut pause = LOOK_EVERY;
         while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            (following, on_change, pause) = tokio::task::spawn_blocking(move || {
+            let looking = tokio::task::spawn_blocking(move || {
                 let begun = Instant::now();
                 let news = following.look();
                 let pause = (begun.elapsed() * SHARE_OF_TIME).clamp(LOOK_EVERY, LOOK_AT_LEAST_EVERY);
@@ -79,8 +79,12 @@ impl Following {
                     on_change(contents);
                 }
                 (following, on_change, pause)
-            })
-            .await?;
+            });
+            // Whoever ends does not wait for a large file to be parsed.
+            match shutdown.run_until_cancelled(looking).await {
+                Some(looked) => (following, on_change, pause) = looked?,
+                None => return Ok(()),
+            }
         }
         Ok(())
     }

@@ -21,13 +21,13 @@ use std::sync::Arc;
 
 use mci_core::{Live, Snapshot};
 use mci_http::Metrics;
-use tracing::info;
+use tracing::{debug, error, info};
 
 use self::health::Health;
 pub(crate) use self::options::ServeOptions;
 use self::ports::Ports;
 use self::state::Served;
-use crate::facts::{parse, wrong};
+use crate::facts::wrong;
 use crate::files::{Fingerprint, Sources};
 use crate::follow::{Following, read_at_rest};
 use crate::supervise::{End, Signals, Supervisor};
@@ -47,34 +47,43 @@ pub(crate) fn serve(
 ) -> anyhow::Result<ExitCode> {
     telemetry::install(&options.log);
     let sources = Sources::new(files);
-    let (contents, taken) = read_at_rest(&sources)?;
-    let file = parse(&contents).map_err(|problems| wrong(&sources, &problems))?;
-    drop(contents);
-
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let signals = Signals::new()?;
-        let live = Arc::new(Live::new(Snapshot::unready()));
-        let metrics = Arc::new(Metrics::new(Arc::clone(&live), env!("CARGO_PKG_VERSION")));
-        let health = Arc::new(Health::new(Arc::clone(&metrics)));
-        let ports = Ports::bind(options, &live, &metrics, &health)?;
-        let served = Served::new(live, Arc::clone(&health));
-        let snapshot = served.take(file).after().clone();
-        metrics.count_hostnames(&options.metrics_hostnames);
-        ports.announce(&sources, &snapshot, out)?;
-        info!(files = %sources, hostnames = snapshot.hostname_count(), "Serving");
-
-        let mut supervisor = Supervisor::new(health);
-        ports.run(&mut supervisor);
-        follow(&mut supervisor, served, sources, taken);
-        supervisor.run(signals).await
+        let supervisor = begin(sources, options, out)?;
+        anyhow::Ok(supervisor.run(signals).await)
     });
     // What still reads a file is not waited for.
     runtime.shutdown_background();
     match ended? {
-        End::Graceful => Ok(ExitCode::SUCCESS),
-        End::Forced => Ok(ExitCode::FAILURE),
+        Ok(End::Graceful) => Ok(ExitCode::SUCCESS),
+        Ok(End::Forced) => Ok(ExitCode::FAILURE),
+        Err(reason) => {
+            error!(reason = format!("{reason:#}"), "Ended");
+            Ok(ExitCode::FAILURE)
+        }
     }
+}
+
+/// Reads the files, listens, says so, and answers from then on.
+fn begin(sources: Sources, options: &ServeOptions, out: &mut dyn Write) -> anyhow::Result<Supervisor> {
+    let (contents, taken) = read_at_rest(&sources)?;
+    let live = Arc::new(Live::new(Snapshot::unready()));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&live), env!("CARGO_PKG_VERSION")));
+    let health = Arc::new(Health::new(Arc::clone(&metrics)));
+    let served = Served::new(Arc::clone(&live), Arc::clone(&health));
+    let changes = served.take(contents).map_err(|problems| wrong(&sources, &problems))?;
+    metrics.count_hostnames(&options.metrics_hostnames);
+    let ports = Ports::bind(options, &live, &metrics, &health)?;
+    info!(files = %sources, hostnames = changes.after().hostname_count(), "Serving");
+    if let Err(error) = ports.announce(&sources, changes.after(), out) {
+        debug!(%error, "Nobody reads what is said at the start");
+    }
+
+    let mut supervisor = Supervisor::new(health);
+    ports.run(&mut supervisor);
+    follow(&mut supervisor, served, sources, taken);
+    Ok(supervisor)
 }
 
 /// Keeps what is served as the files have it, and overrides as the clock has it.

@@ -72,7 +72,11 @@ impl Ports {
             writeln!(out, "  DNS   {address} (UDP and TCP)")?;
         }
         for listen in &grpc {
-            writeln!(out, "  gRPC  {listen}{}", if self.tls.is_some() { " (TLS)" } else { "" })?;
+            let zone = snapshot.zones().iter().next().filter(|_| self.tls.is_none());
+            match zone {
+                Some(zone) => writeln!(out, "  gRPC  {listen} (in a Corefile: grpc {} {listen})", zone.name)?,
+                None => writeln!(out, "  gRPC  {listen}{}", if self.tls.is_some() { " (TLS)" } else { "" })?,
+            }
         }
         if let Some(server) = &self.http {
             writeln!(out, "  HTTP  http://{}/metrics (and /healthz, /readyz)", server.listening())?;

@@ -1,9 +1,11 @@
 //! The state that is served: taken from files, and taken again whenever they change.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mci_core::state_file::{Problems, StateFile};
+use mci_core::state_file::Problems;
 use mci_core::{Changes, Live};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -21,33 +23,45 @@ const LOGGED_MISTAKES: usize = 100;
 pub(crate) struct Served {
     live: Arc<Live>,
     health: Arc<Health>,
+    /// What was read is known again by its hash.
+    taken: Arc<AtomicU64>,
 }
 
 impl Served {
     pub(crate) fn new(live: Arc<Live>, health: Arc<Health>) -> Self {
-        Self { live, health }
+        Self { live, health, taken: Arc::default() }
     }
 
-    /// Serves `file` from now on; whole, and at once.
-    pub(crate) fn take(&self, file: StateFile) -> Changes {
+    /// Serves `contents` from now on, whole and at once; or says all that is wrong with them and changes nothing.
+    pub(crate) fn take(&self, contents: Vec<Content>) -> Result<Changes, Problems> {
+        let hash = hash(&contents);
+        let file = parse(&contents)?;
+        drop(contents);
+        self.taken.store(hash, Ordering::Relaxed);
         for warning in file.warnings() {
             warn!(%warning, "The state file is allowed, but look at this");
         }
         let snapshot = file.into_snapshot();
         let now = unix_now();
-        self.live.edit(|edit| {
+        Ok(self.live.edit(|edit| {
             edit.replace(&snapshot);
             edit.expire(now);
             edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
-        })
+        }))
     }
 
-    /// Serves a new version of the files, or says all that is wrong with it and changes nothing.
+    /// Serves a new version of the files, or logs all that is wrong with it and changes nothing.
     pub(crate) fn renew(&self, sources: &Sources, contents: Result<Vec<Content>, Unreadable>) {
-        match contents.map(|contents| parse(&contents)) {
-            Ok(Ok(file)) => {
-                let changes = self.take(file);
-                self.health.renewed(changes.any());
+        if let Ok(contents) = &contents
+            && hash(contents) == self.taken.load(Ordering::Relaxed)
+        {
+            self.health.renewed(false);
+            info!(files = %sources, "State files were written, and say what is served already");
+            return;
+        }
+        match contents.map(|contents| self.take(contents)) {
+            Ok(Ok(changes)) => {
+                self.health.renewed(true);
                 let hostnames = change_log::log(&changes);
                 info!(files = %sources, changed = hostnames, "State taken");
             }
@@ -69,17 +83,22 @@ impl Served {
     pub(crate) async fn expire_overrides(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut every_second = tokio::time::interval(Duration::from_secs(1));
         while shutdown.run_until_cancelled(every_second.tick()).await.is_some() {
-            let now = unix_now();
-            let changes = self.live.edit(|edit| {
-                edit.expire(now);
-                edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
-            });
-            if changes.any() {
-                change_log::log(&changes);
-                self.health.served(true);
-            }
+            let served = self.clone();
+            // An edit waits for the one before it, which may be that of a large file.
+            tokio::task::spawn_blocking(move || served.expire(unix_now())).await?;
         }
         Ok(())
+    }
+
+    fn expire(&self, now: u64) {
+        let changes = self.live.edit(|edit| {
+            edit.expire(now);
+            edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
+        });
+        if changes.any() {
+            self.health.served(true);
+            change_log::log(&changes);
+        }
     }
 }
 
@@ -92,6 +111,12 @@ fn log_problems(sources: &Sources, problems: &Problems) {
     if problems.count() > LOGGED_MISTAKES {
         error!("{what}: {LOGGED_MISTAKES} are shown; mci validate lists more");
     }
+}
+
+fn hash(contents: &[Content]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    contents.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn unix_now() -> u64 {
