@@ -4,6 +4,7 @@
 
 mod ask;
 mod cli;
+mod colour;
 mod commands;
 mod dig;
 mod facts;

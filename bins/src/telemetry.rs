@@ -1,7 +1,7 @@
 //! Logs, on stderr.
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -47,8 +47,7 @@ fn levels(text: &str) -> Result<Targets, String> {
 
 /// Sends what is logged from now on to stderr.
 pub(crate) fn install(options: &LogOptions) {
-    let colour =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = crate::colour::is_on(&io::stderr());
     let layer = layer(options.format, colour, io::stderr);
     Registry::default().with(layer.with_filter(options.level.clone())).init();
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Out, say_source, write_json};
 use crate::cli::{Asked, OutputFormat, Simulate};
+use crate::colour::verdicts;
 use crate::facts::{hint_at_nearest, hostname, load};
 use crate::files::Sources;
 use crate::progress::during;
@@ -62,7 +63,7 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
     } else {
         writeln!(out)?;
         for difference in changes.iter().take(LISTED) {
-            writeln!(out, "{difference}")?;
+            writeln!(out, "{}", verdicts(&difference.to_string()))?;
         }
         if changes.len() > LISTED {
             writeln!(out, "… and {} more: -o json lists all", changes.len() - LISTED)?;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Out, write_json};
 use crate::cli::{OutputFormat, Test};
+use crate::colour::verdicts;
 use crate::policy::{files, suite};
 use crate::progress::during;
 
@@ -35,7 +36,7 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
         write_json(out, &json!({ "passed": failed == 0, "files": reports }))?;
     } else {
         for report in &reports {
-            writeln!(out, "{}:\n{report}\n", report.file)?;
+            writeln!(out, "{}:\n{}\n", report.file, verdicts(&report.to_string()))?;
         }
         if reports.len() > 1 {
             let tests: usize = reports.iter().map(|report| report.cases.len()).sum();
