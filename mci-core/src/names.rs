@@ -154,8 +154,10 @@ impl Slot {
 impl Shard {
     /// Where the search for a hash begins. There is at least one slot.
     fn home(&self, hash: u64) -> usize {
-        // The low bits; `position` takes higher ones.
-        (hash as usize) & self.slots.len().wrapping_sub(1)
+        // The low bits; `position` takes the highest ones.
+        #[expect(clippy::cast_possible_truncation, reason = "a shard has far fewer slots than 32 bits can count")]
+        let low = hash as usize;
+        low & self.slots.len().wrapping_sub(1)
     }
 
     /// The slots in the order of the search for a hash, from the first.
