@@ -1,7 +1,7 @@
 //! Follows files while they are served: a new version is noticed within a second and taken whole or not at all.
 //!
 //! ```text
-//!  every 100 ms ── look (stat) ──► Follower ──► rest │ settle │ read ──► the same look again? ──► on_change
+//!  every 200 ms ── look (stat) ──► Follower ──► rest │ settle │ read ──► the same look again? ──► on_change
 //!                  open writers (inotify) ──┘                            no: nothing happened
 //! ```
 //!
@@ -21,7 +21,7 @@ use self::writers::Writers;
 use crate::files::{Content, Fingerprint, Sources, Unreadable};
 
 /// How often the disk is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The part of the time, one in so many, that looking may take: a directory of many files is looked at less often.
 const SHARE_OF_TIME: u32 = 50;
 /// The longest pause between two looks: with two looks to settle, news are read within a second.
