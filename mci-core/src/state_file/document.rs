@@ -50,6 +50,9 @@ const OUTSIDE_ZONES: &[(&str, OutsideZones)] = &[
 /// The format that this program reads and writes.
 pub(crate) const VERSION: u32 = 1;
 
+/// How many mistakes are counted before the rest of a file is not looked at.
+const MOST_PROBLEMS: usize = 100_000;
+
 /// As many AAAA records as one message of 65,535 octets surely holds (D24).
 const MOST_ADDRESSES: i128 = 2_000;
 
@@ -353,7 +356,8 @@ impl Body {
             self.warn(reader, &entry, path);
             self.insert(reader, entry, path);
         }
-        if self.detail == Detail::Quick && !reader.is_clean() {
+        // Nobody corrects so many one by one: what is wrong is the program that wrote the file.
+        if reader.problem_count() >= if self.detail == Detail::Quick { 1 } else { MOST_PROBLEMS } {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -15,6 +15,14 @@ use crate::state_file::text::{Syntax, Text};
 /// Nothing that MCI reads is nested deeper: it bounds the work of [`Spans`], which reads each level anew.
 const DEEPEST: usize = 32;
 
+/// No list or map but `hostnames`, which is streamed, has more elements: a file of 100 MB that is one list would need
+/// gigabytes.
+const LONGEST: usize = 1_000_000;
+
+fn too_long() -> String {
+    format!("a list or map of more than {LONGEST} elements")
+}
+
 /// Lets a visitor read a whole text.
 pub(crate) fn read<'a>(text: &'a Text<'_>, visitor: impl Visitor<'a, Value = ()>) -> Result<(), Syntax> {
     let mut deserializer = serde_json::Deserializer::from_str(&text.content);
@@ -142,6 +150,9 @@ impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Visitor<'de> for ValueVisito
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value<'de>, A::Error> {
         let mut list = Vec::new();
         while let Some(node) = access.next_element::<N>()? {
+            if list.len() >= LONGEST {
+                return Err(A::Error::custom(too_long()));
+            }
             list.push((self.node)(node));
         }
         Ok(Value::List(list))
@@ -150,6 +161,9 @@ impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Visitor<'de> for ValueVisito
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value<'de>, A::Error> {
         let mut map = Vec::new();
         while let Some(key) = access.next_key::<K>()? {
+            if map.len() >= LONGEST {
+                return Err(A::Error::custom(too_long()));
+            }
             map.push(((self.key)(key), (self.node)(access.next_value::<N>()?)));
         }
         Ok(Value::Map(map))
@@ -210,6 +224,9 @@ impl<'a> Spans<'a> {
             }
             Some(b'[') => {
                 let list: Vec<&'a RawValue> = serde_json::from_str(text).map_err(failed)?;
+                if list.len() > LONGEST {
+                    return Err(Syntax { at, message: too_long(), hint: None });
+                }
                 Value::List(list.into_iter().map(|raw| self.node_at(raw, deepest)).collect::<Result<_, _>>()?)
             }
             _ => serde_json::from_str::<PlainNode<'a>>(text).map_err(failed)?.0.value,

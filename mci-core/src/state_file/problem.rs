@@ -125,6 +125,16 @@ impl Collected {
         self.count == 0
     }
 
+    /// Whether one more would only be counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() >= KEPT
+    }
+
+    /// Counts one that is not kept.
+    pub(crate) fn count_one(&mut self) {
+        self.count += 1;
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.count
     }

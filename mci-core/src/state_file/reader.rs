@@ -117,11 +117,6 @@ impl<'r> Reader<'r> {
         self
     }
 
-    /// Whether nothing was wrong yet.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-
     /// How much was wrong until now.
     pub(crate) fn problem_count(&self) -> usize {
         self.problems.count()
@@ -147,6 +142,10 @@ impl<'r> Reader<'r> {
         hint: impl FnOnce() -> Option<String>,
     ) {
         // The quick pass only asks whether there is any.
+        if self.problems.is_full() || (self.detail == Detail::Quick && !self.problems.is_empty()) {
+            self.problems.count_one();
+            return;
+        }
         let hint = if self.detail == Detail::Quick { None } else { hint() };
         let problem = self.make(path, at, message.to_string(), hint);
         self.problems.push(|| problem);
@@ -159,6 +158,10 @@ impl<'r> Reader<'r> {
 
     /// Something is allowed and probably not meant.
     pub(crate) fn warning(&mut self, path: &Path<'_>, at: Place, message: impl fmt::Display) {
+        if self.warnings.is_full() {
+            self.warnings.count_one();
+            return;
+        }
         let problem = self.make(path, at, message.to_string(), None);
         self.warnings.push(|| problem);
     }

@@ -202,10 +202,9 @@ impl<'a, S: Source<'a>> Visitor<'a> for HeadVisitor<'_, 'a, S> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+    fn visit_seq<A: SeqAccess<'a>>(self, _: A) -> Result<(), A::Error> {
         self.pass.result = Head::Other(Value::List(Vec::new()));
-        Ok(())
+        Err(self.pass.enough())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
