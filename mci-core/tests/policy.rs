@@ -1,6 +1,10 @@
 //! Policy tests: each form of expectation met and not met, each assumption, and every mistake in a file.
 #![cfg(feature = "policy")]
-#![allow(clippy::unwrap_used, reason = "what a helper of a test does not expect is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a helper of a test does not expect is a failed test"
+)]
 
 use std::io;
 
@@ -10,6 +14,7 @@ const EXAMPLE: &str = include_str!("../../examples/policies/standalone.test.yaml
 const STATE: &str = include_str!("../../examples/standalone.yaml");
 
 /// The example's state, whatever its name.
+#[expect(clippy::unnecessary_wraps, reason = "the signature that a suite asks for")]
 fn load(_name: &str) -> io::Result<String> {
     Ok(STATE.to_owned())
 }

@@ -76,8 +76,8 @@ fn names_that_mean_nothing_are_all_listed() {
     assert_eq!(
         unknown,
         [
-            "no cluster \"wset\"; did you mean \"west\"?",
             "no cluster \"s*\"",
+            "no cluster \"wset\"; did you mean \"west\"?",
             "no hostname \"ap.gslb.example.com\"; did you mean \"api.gslb.example.com\"?",
             "db.gslb.example.com has no endpoint at north",
         ]

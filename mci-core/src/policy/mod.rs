@@ -11,6 +11,7 @@
 mod expect;
 mod junit;
 mod read;
+mod read_expect;
 mod report;
 mod share;
 
