@@ -138,12 +138,13 @@ impl Snapshot {
         explanation
     }
 
-    /// Why a hostname is answered as it is, for A; each endpoint's share of AAAA is there too.
+    /// Why a hostname is answered as it is: for A, or for AAAA where only that is answered; each endpoint's share of the
+    /// other is there too.
     pub fn explain_name(&self, hostname: &Hostname) -> Explanation {
-        let record_type =
-            if self.is_answered(hostname, crate::Family::V4) { RecordType::A } else { RecordType::AAAA };
-        let either = self.is_answered(hostname, crate::Family::Any);
-        self.explain(&Query::new(hostname.clone(), if either { record_type } else { RecordType::A }))
+        let query = |record_type| Query::new(hostname.clone(), record_type);
+        let only_v6 = !self.possible(&query(RecordType::A)).is_answered()
+            && self.possible(&query(RecordType::AAAA)).is_answered();
+        self.explain(&query(if only_v6 { RecordType::AAAA } else { RecordType::A }))
     }
 
     fn explain_endpoint(&self, asked: &Asked<'_>, record: Record<'_>) -> ExplainedEndpoint {

@@ -163,6 +163,18 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The cluster that offers it.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+}
+
 /// One hostname with its endpoints, one a cluster: what [`Edit::upsert`](crate::Edit::upsert) takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostnameState {

@@ -155,7 +155,10 @@ impl Shard {
     /// Where the search for a hash begins. There is at least one slot.
     fn home(&self, hash: u64) -> usize {
         // The low bits; `position` takes the highest ones.
-        #[expect(clippy::cast_possible_truncation, reason = "a shard has far fewer slots than 32 bits can count")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a shard has far fewer slots than 32 bits can count"
+        )]
         let low = hash as usize;
         low & self.slots.len().wrapping_sub(1)
     }

@@ -145,9 +145,15 @@ impl Snapshot {
         self.possible(query).shares.into_iter().map(|share| (share.cluster, share.share))
     }
 
-    /// Whether a hostname has an answer: addresses, or a name that it points to.
+    /// Whether a hostname has an answer that is not stale: addresses, or a name that it points to.
+    ///
+    /// What R11 serves from stale or overridden clusters does not count: with it, no hostname would ever notice the loss
+    /// of its last cluster, and a policy that asks for an answer could not fail. [`Possible::is_answered`] counts it.
     pub fn is_answered(&self, hostname: &Hostname, family: Family) -> bool {
-        let answers = |record_type| self.possible(&Query::new(hostname.clone(), record_type)).is_answered();
+        let answers = |record_type| {
+            let possible = self.possible(&Query::new(hostname.clone(), record_type));
+            possible.is_answered() && !possible.stale
+        };
         match family {
             Family::V4 => answers(RecordType::A),
             Family::V6 => answers(RecordType::AAAA),

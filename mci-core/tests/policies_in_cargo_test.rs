@@ -7,7 +7,7 @@ use std::path::Path;
 
 use mci_core::policy::Suite;
 use mci_core::state_file::StateFile;
-use mci_core::{ClusterState, Family, Snapshot};
+use mci_core::{ClusterState, Family, Hostname, Snapshot};
 
 fn base() -> Snapshot {
     StateFile::parse(include_str!("../../examples/standalone.yaml")).expect("a state file").into_snapshot()
@@ -17,11 +17,20 @@ fn base() -> Snapshot {
 #[test]
 fn survives_the_loss_of_any_one_cluster() {
     let base = base();
+    // A hostname of one cluster goes with it; every other one is there twice for a reason.
+    let in_several_clusters = |hostname: &Hostname| {
+        let state = base.hostname_state(hostname).expect("a hostname that is listed is held");
+        state.endpoints().iter().filter(|endpoint| endpoint.is_ready()).count() > 1
+    };
     for down in base.clusters() {
         // O(1): the copy shares everything with `base`, which stays as it is.
         let world = base.edited(|edit| edit.set_cluster(down, ClusterState::Stale));
-        for hostname in base.hostnames().filter(|hostname| base.is_answered(hostname, Family::Any)) {
-            assert!(world.is_answered(&hostname, Family::Any), "without {down}: {}", world.explain_name(&hostname));
+        for hostname in base.hostnames().filter(in_several_clusters) {
+            assert!(
+                world.is_answered(&hostname, Family::Any),
+                "without {down}: {}",
+                world.explain_name(&hostname)
+            );
         }
     }
 }
