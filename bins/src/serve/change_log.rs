@@ -1,6 +1,6 @@
 //! One line for each hostname whose answer changed; one for all of them where a batch changed many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use mci_core::{Answers, Change, Changes};
 use tracing::info;
@@ -58,7 +58,37 @@ fn details(answers: &Answers) -> String {
     let addresses = both.iter().flat_map(|possible| &possible.addresses).map(ToString::to_string);
     let targets = both.iter().flat_map(|possible| &possible.targets).map(ToString::to_string);
     let ttl = both.iter().find_map(|possible| possible.ttl).map(|ttl| format!("ttl {ttl}"));
-    let mut details: Vec<String> = addresses.chain(targets).chain(ttl).collect();
-    details.dedup();
+    // A name that both families lead to is told once.
+    let mut told = HashSet::new();
+    let details: Vec<String> =
+        addresses.chain(targets).chain(ttl).filter(|detail| told.insert(detail.clone())).collect();
     details.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use mci_core::Live;
+    use mci_core::state_file::StateFile;
+
+    use super::*;
+
+    fn state(address: &str) -> String {
+        format!(
+            "hostnames:\n\
+             - {{hostname: a.example.com, endpoints: [{{cluster: west, addresses: [b.example.com]}}]}}\n\
+             - {{hostname: b.example.com, endpoints: [{{cluster: west, addresses: [c.example.com]}}]}}\n\
+             - {{hostname: c.example.com, endpoints: [{{cluster: west, addresses: [{address}]}}]}}\n"
+        )
+    }
+
+    #[test]
+    fn the_names_of_a_chain_are_told_once_though_both_families_follow_it() {
+        let snapshot = |address| StateFile::parse(&state(address)).unwrap().into_snapshot();
+        let live = Live::new(snapshot("192.0.2.1"));
+        let changes = live.edit(|edit| edit.replace(&snapshot("192.0.2.2")));
+        let change = changes.iter().find(|change| change.hostname.to_string() == "a.example.com").unwrap();
+        let (from, to) = texts(&change.before, &change.after);
+        assert_eq!(from, "west [192.0.2.1, b.example.com, c.example.com, ttl 5]");
+        assert_eq!(to, "west [192.0.2.2, b.example.com, c.example.com, ttl 5]");
+    }
 }
