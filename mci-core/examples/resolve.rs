@@ -12,7 +12,7 @@ fn main() -> Result<(), Problems> {
     let query = Query::new(name, RecordType::A);
     match snapshot.resolve(&query, &mut chance) {
         Outcome::Addresses(a) => {
-            println!("{} {:?} ttl {}", a.cluster(), a.iter().collect::<Vec<_>>(), a.ttl())
+            println!("{} {:?} ttl {}", a.cluster(), a.iter().collect::<Vec<_>>(), a.ttl());
         }
         Outcome::Target(target) => println!("CNAME {}", target.name()),
         other => println!("{other}"),
