@@ -134,7 +134,7 @@ impl Names {
 /// right one.
 #[derive(Clone, Debug, Default)]
 struct Shard {
-    /// None, or a power of two of them; at least a quarter is empty.
+    /// At least a quarter is empty.
     slots: Arc<[Slot]>,
     len: u32,
 }
@@ -152,21 +152,16 @@ impl Slot {
 }
 
 impl Shard {
-    /// Where the search for a hash begins. There is at least one slot.
+    /// Where the search for a hash begins: its low half as a fraction of the slots. `position` takes the highest bits.
     fn home(&self, hash: u64) -> usize {
-        // The low bits; `position` takes the highest ones.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a shard has far fewer slots than 32 bits can count"
-        )]
-        let low = hash as usize;
-        low & self.slots.len().wrapping_sub(1)
+        let scaled = (hash & u64::from(u32::MAX)) * self.slots.len() as u64;
+        usize::try_from(scaled >> 32).expect("it is below the number of slots")
     }
 
     /// The slots in the order of the search for a hash, from the first.
     fn probe(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let (home, count) = (self.home(hash), self.slots.len());
-        (0..count).map(move |step| (home + step) & (count - 1))
+        (home..count).chain(0..home)
     }
 
     /// The slot that holds the name.
@@ -195,7 +190,8 @@ impl Shard {
             return Some(core::mem::replace(there, node));
         }
         if (self.len as usize + 1) * 4 > self.slots.len() * 3 {
-            self.resize((self.slots.len() * 2).max(4));
+            // A third more at a time: with a million names every slot too many is felt.
+            self.resize((self.slots.len() * 4 / 3).max(self.slots.len() + 2));
         }
         self.len += 1;
         self.insert(Slot { hash, node: Some(node) });
@@ -207,8 +203,8 @@ impl Shard {
         let node = Arc::make_mut(&mut self.slots).get_mut(at)?.node.take();
         self.len -= 1;
         // What was pushed behind the gap has to be found without it.
-        let shorter = if self.len == 0 { 0 } else { self.slots.len() };
-        self.resize(shorter);
+        let len = self.len as usize;
+        self.resize(if len * 3 < self.slots.len() { len * 2 } else { self.slots.len() });
         node
     }
 
