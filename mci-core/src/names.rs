@@ -5,7 +5,6 @@
 //! change costs does not depend on how many names there are.
 
 use core::hash::{BuildHasher, Hasher};
-#[cfg(feature = "wire")]
 use core::hint::black_box;
 use std::sync::Arc;
 
@@ -37,6 +36,13 @@ impl Node {
 
     pub(crate) fn entry(&self) -> Entry<'_> {
         Entry(&self.packed)
+    }
+
+    /// Asks for the whole entry at once, where its reader would wait for one cache line after the other.
+    fn fetch(&self) {
+        for octet in self.packed.iter().step_by(CACHE_LINE) {
+            black_box(*octet);
+        }
     }
 
     pub(crate) fn packed(&self) -> &Arc<[u8]> {
@@ -82,10 +88,8 @@ impl Names {
             shard.slots.get(shard.home(hash))
         };
         let slots: SmallVec<[&Slot; 32]> = hashes.iter().filter_map(home).collect();
-        let entries: SmallVec<[&[u8]; 32]> =
-            slots.iter().filter_map(|slot| Some(&*slot.node.as_ref()?.packed)).collect();
-        for octet in entries.iter().flat_map(|entry| entry.iter().step_by(CACHE_LINE)) {
-            black_box(*octet);
+        for node in slots.iter().filter_map(|slot| slot.node.as_ref()) {
+            node.fetch();
         }
     }
 
@@ -147,7 +151,11 @@ struct Slot {
 
 impl Slot {
     fn is(&self, hash: u64, name: &[u8]) -> bool {
-        self.hash == hash && self.node.as_ref().is_some_and(|node| node.entry().name() == name)
+        self.hash == hash
+            && self.node.as_ref().is_some_and(|node| {
+                node.fetch();
+                node.entry().name() == name
+            })
     }
 }
 
@@ -235,7 +243,6 @@ impl Shard {
 }
 
 /// Octets that come from memory together, on most machines.
-#[cfg(feature = "wire")]
 const CACHE_LINE: usize = 64;
 
 /// Fixed: names come from configuration, and the same names always lie in the same places.
