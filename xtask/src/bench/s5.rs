@@ -16,7 +16,7 @@ use super::statistics::{half_width, median, paired, show_interval};
 use super::world::{self, Format, MANY, Names};
 
 /// Until the interval of the ratio can be judged, and at most until.
-const ROUNDS: (usize, usize) = (9, 25);
+const ROUNDS: (usize, usize) = (9, 20);
 /// Rounds with `CoreDNS`, which is far from its bar: the first of all.
 const COREDNS_ROUNDS: usize = 5;
 /// How narrow the interval has to be.
