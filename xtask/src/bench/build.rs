@@ -25,6 +25,8 @@ pub(super) struct Programs {
 
 /// Builds what is ours, and finds the others.
 pub(super) fn run() -> Result<Programs> {
+    // Nothing is fetched any more once the measurements have a network of their own.
+    shell::run(&mut cargo(["fetch", "--locked"]))?;
     // In two builds: what the helpers want of a library is not to be in the product.
     build("the product", &["--package", "mci", "--bin", "mci"])?;
     build("the helpers", &["--package", "mci-tests", "--bin", "grpc-stub", "--bin", "grpc-load"])?;

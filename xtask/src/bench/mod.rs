@@ -27,6 +27,7 @@ mod criterion;
 mod dnsperf;
 mod grpc_load;
 mod machine;
+mod network;
 mod process;
 mod report;
 mod s1;
@@ -150,6 +151,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         quick: arguments.quick,
         programs: build::run()?,
     };
+    network::leave()?;
     let mut report = Report::new(machine::describe(&bench)?, arguments.quick);
     let chosen: Vec<Number> = Number::ALL
         .into_iter()
