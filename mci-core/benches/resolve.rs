@@ -63,50 +63,49 @@ fn world(hostnames: usize) -> Snapshot {
     builder.build()
 }
 
-/// Every hostname once, in an order that no cache can guess; the queries themselves lie in that order, as messages
-/// that come in do.
-fn uniform(world: &Snapshot, rng: &mut SmallRng) -> Vec<Query> {
+/// Every hostname once, in an order that no cache can guess.
+fn uniform(world: &Snapshot, rng: &mut SmallRng) -> Vec<String> {
     let mut names: Vec<String> = world.hostnames().map(|name| name.to_string()).collect();
     names.shuffle(rng);
-    names.iter().map(|name| Query::new(name.parse().expect("a hostname's text"), RecordType::A)).collect()
+    names
 }
 
-/// Ranks by Zipf's law with exponent 1.0: by inversion of its distribution.
-fn zipf(queries: &[Query], rng: &mut SmallRng) -> Vec<usize> {
-    let mut sums = Vec::with_capacity(queries.len());
+/// As many names, drawn by Zipf's law with exponent 1.0: by inversion of its distribution.
+fn zipf(names: &[String], rng: &mut SmallRng) -> Vec<String> {
+    let mut sums = Vec::with_capacity(names.len());
     let mut sum = 0.0;
-    for rank in 1..=u32::try_from(queries.len()).expect("a benchmark's size") {
+    for rank in 1..=u32::try_from(names.len()).expect("a benchmark's size") {
         sum += 1.0 / f64::from(rank);
         sums.push(sum);
     }
-    (0..queries.len())
-        .map(|_| sums.partition_point(|s| *s < rng.random::<f64>() * sum).min(queries.len() - 1))
-        .collect()
+    let mut draw = || sums.partition_point(|s| *s < rng.random::<f64>() * sum);
+    (0..names.len()).filter_map(|_| names.get(draw()).cloned()).collect()
+}
+
+/// Queries that lie in the order in which they are asked, as messages that come in do.
+fn queries(names: &[String]) -> Vec<Query> {
+    names.iter().map(|name| Query::new(name.parse().expect("a hostname's text"), RecordType::A)).collect()
 }
 
 fn resolve(criterion: &mut Criterion) {
     for size in sizes() {
         let snapshot = world(size);
         let mut rng = SmallRng::seed_from_u64(1);
-        let queries = uniform(&snapshot, &mut rng);
-        let ranks = zipf(&queries, &mut rng);
+        let names = uniform(&snapshot, &mut rng);
+        let orders = [("uniform", queries(&names)), ("zipf-1.0", queries(&zipf(&names, &mut rng)))];
+        drop(names);
         let live = Live::new(snapshot);
         let mut group = criterion.benchmark_group(format!("S1/{size}"));
         group.throughput(Throughput::Elements(1));
-        group.bench_function("uniform", |bencher| {
-            let mut order = queries.iter().cycle();
-            bencher.iter(|| {
-                let query = order.next().expect("a cycle does not end");
-                let _ = black_box(live.load().resolve(query, &mut rng));
+        for (order, queries) in &orders {
+            group.bench_function(*order, |bencher| {
+                let mut queries = queries.iter().cycle();
+                bencher.iter(|| {
+                    let query = queries.next().expect("a cycle does not end");
+                    let _ = black_box(live.load().resolve(query, &mut rng));
+                });
             });
-        });
-        group.bench_function("zipf-1.0", |bencher| {
-            let mut order = ranks.iter().cycle();
-            bencher.iter(|| {
-                let query = order.next().and_then(|rank| queries.get(*rank)).expect("a rank is a position");
-                let _ = black_box(live.load().resolve(query, &mut rng));
-            });
-        });
+        }
         group.finish();
 
         let mut group = criterion.benchmark_group(format!("edit/{size}"));
