@@ -35,6 +35,14 @@ fn compile(program: &Program, what: &str, folder: &Path) -> Result<()> {
             command.args(["install", &format!("{package}@v{}", program.version)]).env("GOBIN", folder);
             shell::run_with_progress(what, &mut command)
         }
+        Source::GoModule { module, package, stamp } => {
+            let mut command = golang::toolchain()?.command();
+            let stamps: String = stamp.iter().map(|variable| format!(" -X {variable}")).collect();
+            command.current_dir(shell::repository().join("xtask/tools").join(module));
+            command.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &format!("-s -w{stamps}")]);
+            command.arg("-o").arg(folder.join(program.name)).arg(package);
+            shell::run_with_progress(what, &mut command)
+        }
         Source::Cargo => {
             let mut command =
                 shell::cargo(["install", "--locked", program.name, "--version", program.version]);

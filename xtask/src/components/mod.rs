@@ -46,6 +46,9 @@ pub(crate) struct Program {
 pub(crate) enum Source {
     /// `go install PACKAGE@vVERSION`
     Go { package: &'static str },
+    /// `go build PACKAGE` in `xtask/tools/MODULE`, whose go.mod names the versions: for programs that cannot be
+    /// installed by name. `stamp` has the variables that tell the program its version.
+    GoModule { module: &'static str, package: &'static str, stamp: &'static [&'static str] },
     /// `cargo install --locked NAME`
     Cargo,
 }
@@ -64,9 +67,49 @@ const PROGRAMS: &[Program] = &[
         purpose: Purpose::Tests,
         source: Source::Go { package: "github.com/fullstorydev/grpcurl/cmd/grpcurl" },
     },
+    Program {
+        name: "etcd",
+        version: "3.6.14",
+        purpose: Purpose::Tests,
+        source: Source::GoModule { module: "etcd", package: "go.etcd.io/etcd/server/v3", stamp: &[] },
+    },
+    kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    Program {
+        name: "kwok",
+        version: "0.8.0",
+        purpose: Purpose::Tests,
+        source: Source::Go { package: "sigs.k8s.io/kwok/cmd/kwok" },
+    },
+    Program {
+        name: "helm",
+        version: "4.2.4",
+        purpose: Purpose::Tests,
+        source: Source::Go { package: "helm.sh/helm/v4/cmd/helm" },
+    },
     Program { name: "cargo-deny", version: "0.20.2", purpose: Purpose::Tests, source: Source::Cargo },
     Program { name: "cargo-fuzz", version: "0.13.2", purpose: Purpose::Fuzzing, source: Source::Cargo },
 ];
+
+/// A program of Kubernetes. Without its version `/version` of the API server confuses clients.
+const fn kubernetes(name: &'static str, package: &'static str) -> Program {
+    Program {
+        name,
+        version: "1.36.3",
+        purpose: Purpose::Tests,
+        source: Source::GoModule {
+            module: "kubernetes",
+            package,
+            stamp: &[
+                "k8s.io/component-base/version.gitVersion=v1.36.3",
+                "k8s.io/component-base/version.gitMajor=1",
+                "k8s.io/component-base/version.gitMinor=36",
+            ],
+        },
+    }
+}
 
 impl Program {
     fn folder(&self, root: &Path) -> PathBuf {
@@ -77,7 +120,7 @@ impl Program {
     fn executable(&self, root: &Path) -> PathBuf {
         let folder = self.folder(root);
         match self.source {
-            Source::Go { .. } => folder.join(self.name),
+            Source::Go { .. } | Source::GoModule { .. } => folder.join(self.name),
             // `cargo install --root` makes the folder `bin` itself.
             Source::Cargo => folder.join("bin").join(self.name),
         }
@@ -125,7 +168,7 @@ pub(crate) fn ensure(purposes: &[Purpose]) -> Result<()> {
 
     // What needs an administrator comes first: all of it named at once, before minutes of building.
     let mut packages = debian::missing(purposes);
-    let needs_go = missing.iter().any(|program| matches!(program.source, Source::Go { .. }));
+    let needs_go = missing.iter().any(|program| !matches!(program.source, Source::Cargo));
     let mut complaints = Vec::new();
     if needs_go && let Err(complaint) = golang::toolchain() {
         if debian::installs_by_itself() {
