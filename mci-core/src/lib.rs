@@ -50,6 +50,7 @@ mod zones;
 
 #[cfg(feature = "policy")]
 pub mod policy;
+pub mod publish;
 #[cfg(feature = "policy")]
 pub mod simulate;
 #[cfg(feature = "state-file")]
