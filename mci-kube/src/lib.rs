@@ -11,5 +11,6 @@ pub mod names;
 mod pause;
 pub mod resources;
 pub mod rules;
+pub mod translate;
 pub mod watch;
 pub mod write;
