@@ -10,6 +10,8 @@
 //!              └──► Changes: what may be answered now, and before
 //! ```
 
+#![cfg_attr(not(feature = "wire"), allow(dead_code, reason = "decisions hold what only messages need"))]
+
 mod builder;
 mod chance;
 mod changes;
@@ -25,7 +27,9 @@ mod explain;
 mod glob;
 mod hostname;
 mod hostname_state;
+mod intake;
 mod live;
+mod liveness;
 mod membership;
 mod merge;
 mod names;
@@ -34,8 +38,10 @@ mod observe;
 mod outcome;
 mod overrides;
 mod possible;
+mod publications;
 mod record_type;
 mod settings;
+mod shard;
 mod share;
 mod shuffle;
 mod snapshot;
@@ -65,14 +71,18 @@ pub use crate::hostname::{Hostname, HostnameError};
 pub use crate::hostname_state::{
     AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
 };
+pub use crate::intake::Intake;
 pub use crate::live::Live;
+pub use crate::liveness::{Liveness, LivenessLimits};
 pub use crate::membership::{REMOVAL_GRACE, RemovesAllPeers, Roster};
 #[cfg(feature = "wire")]
 pub use crate::observe::{Exchange, Observe, Way};
 pub use crate::outcome::{Addresses, NoData, Origin, Outcome, Query, Records, TargetOutcome};
 pub use crate::possible::{ClusterShare, Family, Possible};
+pub use crate::publications::Publications;
 pub use crate::record_type::{Rcode, RecordType, UnknownRecordType};
 pub use crate::settings::{DEFAULT_MAX_ADDRESSES, OutsideZones, Settings};
+pub use crate::shard::{NoSuchShard, Shard};
 pub use crate::share::Share;
 pub use crate::snapshot::Snapshot;
 pub use crate::withdrawal::{Due, WithdrawalLimits, Withdrawals};

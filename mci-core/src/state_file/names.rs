@@ -79,7 +79,7 @@ impl hashbrown::Equivalent<ClusterId> for ById<'_> {
 }
 
 /// A cluster's identifier.
-pub(crate) fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<ClusterId> {
+pub fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<ClusterId> {
     let text = reader.text(node, path, "a cluster's name as text")?;
     match text.parse() {
         Ok(cluster) => Some(cluster),
@@ -94,7 +94,7 @@ pub(crate) fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'
 }
 
 /// A hostname; what is not ASCII becomes A-labels (R1: in configuration only).
-pub(crate) fn hostname(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Hostname> {
+pub fn hostname(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Hostname> {
     let text = reader.text(node, path, "a name as text")?;
     match text::hostname(text) {
         Ok(name) => Some(name),
