@@ -4,6 +4,7 @@
 //! messages and HTTP servers.
 
 pub mod client;
+pub mod crds;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
