@@ -24,6 +24,7 @@ mod digest;
 mod edit;
 mod entry;
 mod explain;
+mod glob;
 mod hostname;
 mod hostname_state;
 mod intake;
@@ -44,6 +45,7 @@ mod shard;
 mod share;
 mod shuffle;
 mod snapshot;
+mod text;
 mod withdrawal;
 mod zone;
 mod zones;
@@ -67,7 +69,7 @@ pub use crate::edit::{Edit, Refused};
 pub use crate::explain::{ExplainedEndpoint, Explanation, Warning};
 pub use crate::hostname::{Hostname, HostnameError};
 pub use crate::hostname_state::{
-    AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
+    AnswerMode, DEFAULT_WEIGHT, Endpoint, EndpointParts, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
 };
 pub use crate::intake::Intake;
 pub use crate::live::Live;

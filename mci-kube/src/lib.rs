@@ -4,6 +4,7 @@
 //! messages and HTTP servers.
 
 pub mod client;
+pub mod crds;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
@@ -11,5 +12,6 @@ pub mod names;
 mod pause;
 pub mod resources;
 pub mod rules;
+pub mod translate;
 pub mod watch;
 pub mod write;

@@ -14,12 +14,18 @@
 //! Each step runs only for what its inputs changed, and the next one only where its result differs: the cost of a change
 //! does not depend on how much else is published.
 
+mod claims;
 mod config;
+mod hold;
+mod judge;
 mod names;
 mod objects;
+mod places;
 mod publisher;
+mod reading;
+mod references;
+mod services;
 mod status;
-mod text;
 mod update;
 
 pub use self::config::{Config, HostnameRule};

@@ -177,7 +177,7 @@ impl FromStr for Referent {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        kind.ok_or_else(|| UnknownReferent(super::text::shortened(text)))
+        kind.ok_or_else(|| UnknownReferent(crate::text::shortened(text)))
     }
 }
 

@@ -6,6 +6,8 @@ use crate::hostname::Hostname;
 
 /// So much of a text is repeated in a message.
 const SHOWN: usize = 80;
+/// No name is written with more octets than this: letters outside ASCII take up to four, and escape to more.
+const LONGEST: usize = 1024;
 
 /// A text for a message, cut where it is long.
 pub(crate) fn shortened(text: &str) -> String {
@@ -17,7 +19,9 @@ pub(crate) fn shortened(text: &str) -> String {
 
 /// A hostname, converted to A-labels where it is not ASCII (R1); or what is wrong with it.
 pub(crate) fn hostname(text: &str) -> Result<Hostname, String> {
-    let text = text.trim();
+    if text.len() > LONGEST {
+        return Err(format!("{:?} is longer than 255 octets in wire form (RFC 1035)", shortened(text)));
+    }
     if text.is_ascii() {
         return text.parse().map_err(|error: crate::hostname::HostnameError| error.to_string());
     }
@@ -66,25 +70,31 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
     parsed(text)?.ok_or_else(|| format!("{:?} is no IPv4 or IPv6 address", shortened(text)))
 }
 
+/// A target name alone: a number is no address here, and no name either.
+pub(crate) fn target(text: &str) -> Result<Place, String> {
+    match place(text)? {
+        Place::Address(address) => Err(format!("{address} is an address, where a name is asked for")),
+        target @ Place::Target(_) => Ok(target),
+    }
+}
+
 /// The address that a text is, nothing where it rather looks like a name.
 fn parsed(text: &str) -> Result<Option<IpAddr>, String> {
-    let text = text.trim();
     match text.parse() {
         Ok(address) => answerable(address).map(Some),
-        // A name's last label is never a number (RFC 1123 §2.1), and no name has any of these.
-        Err(_) => {
-            let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-            let number = !last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit());
-            if number || text.contains([':', '/', '[', '%']) {
-                Err(format!(
-                    "{:?} is no IPv4 or IPv6 address: write the address alone, without port, length or zone",
-                    shortened(text)
-                ))
-            } else {
-                Ok(None)
-            }
-        }
+        Err(_) if looks_like_an_address(text) => Err(format!(
+            "{:?} is no IPv4 or IPv6 address: write the address alone, without port, length or zone",
+            shortened(text)
+        )),
+        Err(_) => Ok(None),
     }
+}
+
+/// Digits and dots only, or anything with a colon or a slash: no name looks like that (RFC 1123 §2.1).
+pub(crate) fn looks_like_an_address(text: &str) -> bool {
+    let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    text.contains([':', '/', '[', '%'])
+        || (!last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// Whether an address can lead a client anywhere: what Kubernetes refuses in endpoints and external addresses, too.
