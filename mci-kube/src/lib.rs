@@ -4,6 +4,7 @@
 //! messages and HTTP servers.
 
 pub mod client;
+pub mod content;
 pub mod crds;
 pub mod events;
 pub mod heartbeat;
@@ -12,6 +13,7 @@ pub mod names;
 mod pause;
 pub mod resources;
 pub mod rules;
+pub mod supply;
 pub mod translate;
 pub mod watch;
 pub mod write;
