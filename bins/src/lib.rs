@@ -97,7 +97,9 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         }
         Command::DnsServer(arguments) => of_cluster("dns-server", &arguments.cluster, &arguments.written),
         Command::Operator(arguments) => of_cluster("operator", &arguments.cluster, &arguments.written),
-        Command::Orchestrator(arguments) => of_cluster("orchestrator", &arguments.cluster, &arguments.written),
+        Command::Orchestrator(arguments) => {
+            of_cluster("orchestrator", &arguments.cluster, &arguments.written)
+        }
         Command::Init(arguments) => commands::init(arguments, out),
         Command::Resolve(arguments) => commands::resolve(arguments, out),
         Command::Explain(arguments) => commands::explain(arguments, out),

@@ -13,8 +13,10 @@ use super::input::{Input, Kind, Source};
 use super::keys::{self, KEYS, Key};
 
 /// Variables of the .NET application that a process of ours has no use for, and why.
-const WITHOUT_EFFECT: &[(&str, &str)] =
-    &[("PeriodicRefreshInterval", "nothing is refreshed periodically here: watches are checked all the time")];
+const WITHOUT_EFFECT: &[(&str, &str)] = &[(
+    "PeriodicRefreshInterval",
+    "nothing is refreshed periodically here: watches are checked all the time",
+)];
 
 /// The mailbox of zones that name none: a name of the .NET application's only.
 const RESPONSIBLE_EMAIL: &str = "DNSServerResponsibleEmailAddress";
@@ -94,7 +96,11 @@ impl Environment {
                     }
                 }
                 _ => problems.push(|| {
-                    Problem::of(&variable(name), *path, format!("expected a port from 1 to 65535, found {port:?}"))
+                    Problem::of(
+                        &variable(name),
+                        *path,
+                        format!("expected a port from 1 to 65535, found {port:?}"),
+                    )
                 }),
             }
         }
@@ -120,9 +126,8 @@ impl Environment {
                     Ok((item, field)) => {
                         items.entry(item).or_default().push((name.clone(), field, value.clone()));
                     }
-                    Err(hint) => problems.push(|| {
-                        Problem::of(&variable(name), list.key, "unknown variable").hint(hint)
-                    }),
+                    Err(hint) => problems
+                        .push(|| Problem::of(&variable(name), list.key, "unknown variable").hint(hint)),
                 }
             }
             if items.is_empty() {
@@ -131,7 +136,9 @@ impl Environment {
             let ours = keys::at(list.key).expect("a key of the table").variable();
             if self.get(&ours).is_some() {
                 let name = format!("{}…", list.prefix);
-                warnings.push(|| Problem::of(&variable(&name), list.key, format!("{ours} is set too, and is taken")));
+                warnings.push(|| {
+                    Problem::of(&variable(&name), list.key, format!("{ours} is set too, and is taken"))
+                });
             }
             values.lists.push((list, items.into_values().collect()));
         }
@@ -144,7 +151,9 @@ impl Environment {
                 continue;
             }
             match did_you_mean(name, read.iter().map(String::as_str)) {
-                Some(hint) => problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint)),
+                Some(hint) => {
+                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint))
+                }
                 None => warnings.push(|| Problem::of(&variable(name), "", "nothing reads this variable")),
             }
         }
@@ -233,7 +242,8 @@ impl ListOf {
             }
             if self.fields.is_empty() {
                 servers.sort_by_key(|(number, _)| *number);
-                let zone = item.first().and_then(|(name, ..)| name.get(self.prefix.len()..)?.rsplit_once("__"));
+                let zone =
+                    item.first().and_then(|(name, ..)| name.get(self.prefix.len()..)?.rsplit_once("__"));
                 let zone = zone.map_or("", |(zone, _)| zone).to_owned();
                 let servers = servers.into_iter().map(|(_, server)| server).collect();
                 let key = |text: &'static str| NodeKey { at: first, text: text.into() };

@@ -91,7 +91,8 @@ impl<const OF: u8> FromArgMatches for Written<OF> {
             {
                 continue;
             }
-            let words: Vec<OsString> = matches.get_raw(&id).into_iter().flatten().map(OsString::from).collect();
+            let words: Vec<OsString> =
+                matches.get_raw(&id).into_iter().flatten().map(OsString::from).collect();
             let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
             values.push((key, SecretString::from(words.join(","))));
         }
@@ -131,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_was_written_is_known_by_key_and_defaults_are_not_taken_for_it() {
-        let line = ["x", "--source", "clusterCaches", "--dns", "127.0.0.1:1,127.0.0.1:2", "--dns", "127.0.0.1:3"];
+        let line =
+            ["x", "--source", "clusterCaches", "--dns", "127.0.0.1:1,127.0.0.1:2", "--dns", "127.0.0.1:3"];
         let line = DnsServerLine::try_parse_from(line).unwrap();
         assert_eq!(
             written(&line.written.values()),

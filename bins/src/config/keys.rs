@@ -260,7 +260,9 @@ mod tests {
         let names: Vec<String> = KEYS
             .iter()
             .flat_map(|key| {
-                [Some(key.variable()), key.flag_variable(), key.dotnet.map(str::to_owned)].into_iter().flatten()
+                [Some(key.variable()), key.flag_variable(), key.dotnet.map(str::to_owned)]
+                    .into_iter()
+                    .flatten()
             })
             .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
@@ -281,7 +283,9 @@ mod tests {
             let names = [Some(key.path.to_owned()), Some(key.variable()), key.flag_variable()];
             let names = names.into_iter().flatten().chain(key.dotnet.map(str::to_owned));
             missing.extend(names.filter(|name| !page.contains(&format!("`{name}`"))));
-            missing.extend(key.flag.map(|flag| format!("`--{}`", flag.name)).filter(|flag| !page.contains(flag)));
+            missing.extend(
+                key.flag.map(|flag| format!("`--{}`", flag.name)).filter(|flag| !page.contains(flag)),
+            );
         }
         assert_eq!(missing, [""; 0]);
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use mci_core::state_file::Problem;
 use mci_core::state_file::reading::{self, Node, Path, Reader, ZoneList};
 use mci_core::{
-    AnswerMode, ClusterId, Hostname, NameServer, OutsideZones, Settings, Ttl, WhenAllDown, WithdrawalLimits, Zone,
-    ZonePlace, Zones,
+    AnswerMode, ClusterId, Hostname, NameServer, OutsideZones, Settings, Ttl, WhenAllDown, WithdrawalLimits,
+    Zone, ZonePlace, Zones,
 };
 use mci_grpc::Listen;
 use mci_http::QueryLogConfig;
@@ -120,8 +120,8 @@ pub(super) fn config(
     let local: ClusterId = "local".parse().expect("a cluster's name");
     let cluster_identifier = keys.value("clusterIdentifier", local, reading::cluster_id);
     let namespace = keys.optional("namespace", value::namespace);
-    let read_from = keys
-        .value("source", ReadFrom::HostnameCaches, |reader, node, path| reader.word(node, path, SOURCES));
+    let read_from =
+        keys.value("source", ReadFrom::HostnameCaches, |reader, node, path| reader.word(node, path, SOURCES));
     let snapshot_file = keys.optional("snapshotFile", value::file);
     let settings = settings(&mut keys);
     let zones = zones(&mut keys, settings.dns_server_name.as_ref(), responsible_email);
@@ -150,7 +150,12 @@ pub(super) fn config(
         Some(value::texts(reader, node, path, "a list of globs"))
     });
     let log = log(&mut keys);
-    if keys.optional("otlp.endpoint", |reader, node, path| reader.text(node, path, "a URL as text").map(str::to_owned)).is_some() {
+    if keys
+        .optional("otlp.endpoint", |reader, node, path| {
+            reader.text(node, path, "a URL as text").map(str::to_owned)
+        })
+        .is_some()
+    {
         warn(keys.input, "otlp.endpoint", "this release exports no spans: the key has no effect");
     }
 
@@ -256,7 +261,10 @@ fn wrong_mailbox(email: &str) -> Option<String> {
         acme_delegation: None,
     };
     let problems = Zones::new(vec![zone], None).err()?;
-    problems.into_iter().find(|problem| problem.place == ZonePlace::ResponsibleEmail).map(|problem| problem.message)
+    problems
+        .into_iter()
+        .find(|problem| problem.place == ZonePlace::ResponsibleEmail)
+        .map(|problem| problem.message)
 }
 
 fn heartbeat(keys: &mut Keys<'_, '_>) -> Heartbeat {
@@ -358,9 +366,12 @@ fn cookies(keys: &mut Keys<'_, '_>) -> Option<mci_core::wire::CookieSecrets> {
 fn log(keys: &mut Keys<'_, '_>) -> Log {
     let level = keys.optional("log.level", |reader, node, path| {
         let text = reader.text(node, path, "a level as text")?;
-        levels(text).map_err(|message| reader.problem(path, node.at, format_args!("{text:?}: {message}"))).ok()
+        levels(text)
+            .map_err(|message| reader.problem(path, node.at, format_args!("{text:?}: {message}")))
+            .ok()
     });
-    let format = keys.value("log.format", Format::Text, |reader, node, path| reader.word(node, path, FORMATS));
+    let format =
+        keys.value("log.format", Format::Text, |reader, node, path| reader.word(node, path, FORMATS));
     let sample = keys.number("log.queries.sample", 0_u32, (0, u32::MAX.into()), "one query in so many");
     let names = keys.optional("log.queries.names", |reader, node, path| {
         Some(value::texts(reader, node, path, "a list of globs"))

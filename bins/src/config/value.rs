@@ -17,7 +17,12 @@ use crate::serve::socket_address;
 const LONGEST: u64 = 31 * 24 * 3_600;
 
 /// Seconds as a number, or a number with `ms`, `s`, `m`, `h` or `d`; at least `least`.
-pub(super) fn duration(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, least: Duration) -> Option<Duration> {
+pub(super) fn duration(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    least: Duration,
+) -> Option<Duration> {
     let read = match &node.value {
         Value::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
         Value::Text(text) => parse_duration(text),
@@ -80,9 +85,7 @@ pub(super) fn share(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -
     if percent.is_none() {
         let message = format_args!("expected a percentage from 0% to 100%, found {}", node.value);
         reader.problem_with(path, node.at, message, || match &node.value {
-            Value::Float(part) if (0.0..=1.0).contains(part) => {
-                Some(format!("write \"{}%\"", part * 100.0))
-            }
+            Value::Float(part) if (0.0..=1.0).contains(part) => Some(format!("write \"{}%\"", part * 100.0)),
             _ => None,
         });
     }
@@ -116,7 +119,9 @@ fn addresses<T>(
         let text = reader.text(node, path, "an address as text")?;
         match parse(text) {
             Ok(address) => found.push(address),
-            Err(_) if text == "off" => reader.problem(path, node.at, "off stands alone: it means no address at all"),
+            Err(_) if text == "off" => {
+                reader.problem(path, node.at, "off stands alone: it means no address at all")
+            }
             Err(error) => {
                 reader.problem(path, node.at, format_args!("{text:?}: {error}, or off"));
             }
@@ -176,7 +181,11 @@ pub(super) fn namespace(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_
     let text = reader.text(node, path, "a namespace's name as text")?;
     let of_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edge = |c: Option<char>| c.is_some_and(|c| c != '-');
-    if text.len() <= 63 && text.chars().all(of_label) && edge(text.chars().next()) && edge(text.chars().next_back()) {
+    if text.len() <= 63
+        && text.chars().all(of_label)
+        && edge(text.chars().next())
+        && edge(text.chars().next_back())
+    {
         return Some(text.to_owned());
     }
     let message = format_args!(
@@ -205,7 +214,8 @@ pub(super) fn checked_key(text: &str) -> Result<SecretString, &'static str> {
 
 /// Octets in base64, at least one; `len` of them where it says.
 pub(super) fn octets(text: &str, len: Option<usize>, what: &str) -> Result<SecretSlice<u8>, String> {
-    let octets = BASE64_STANDARD.decode(text.trim()).map_err(|_| format!("{what} is no base64 (RFC 4648 §4)"))?;
+    let octets =
+        BASE64_STANDARD.decode(text.trim()).map_err(|_| format!("{what} is no base64 (RFC 4648 §4)"))?;
     match len {
         Some(len) if octets.len() != len => {
             Err(format!("{what} has {} octets, and {len} are expected", octets.len()))

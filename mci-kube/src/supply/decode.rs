@@ -87,9 +87,7 @@ fn name(object: &impl kube::Resource) -> &str {
     object.meta().name.as_deref().unwrap_or_default()
 }
 
-pub(super) fn hostname_caches(
-    decoding: Arc<Decoding>,
-) -> impl Fn(&RawValue) -> Result<HostnameItem, String> {
+pub(super) fn hostname_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<HostnameItem, String> {
     move |raw| {
         let Some(object) = decoding.own(watch::decode::<HostnameCache>(raw)?) else {
             return Ok(HostnameItem(None));

@@ -25,9 +25,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use self::decode::{Decoding, FaultLog};
 use self::decode::{ClusterItem, HostnameItem, ShardItem};
-use self::hostnames::Hostnames;
+pub use self::decode::{Decoding, FaultLog};
 use self::state::State;
 use crate::client::ClusterClient;
 use crate::resources::{Cluster, ClusterCache, HostnameCache};
@@ -125,17 +124,16 @@ impl Supply {
     ///
     /// It may be run again, after it failed: what is answered by then is what it begins with.
     pub async fn run(&self, file: Option<Snapshot>, stop: CancellationToken) {
-        let state = State::new(&self.options, Arc::clone(&self.live), Arc::clone(&self.listener), file);
         match self.options.source {
             Source::HostnameCaches => {
                 let decode = decode::hostname_caches(Arc::clone(&self.decoding));
                 let watched = self.watched::<HostnameCache>("hostnamecaches");
-                self.run_with::<HostnameItem, _>(state, watched, decode, stop).await;
+                self.run_with::<HostnameItem, _>(file, watched, decode, stop).await;
             }
             Source::ClusterCaches => {
                 let decode = decode::cluster_caches(Arc::clone(&self.decoding));
                 let watched = self.watched::<ClusterCache>("clustercaches");
-                self.run_with::<ShardItem, _>(state, watched, decode, stop).await;
+                self.run_with::<ShardItem, _>(file, watched, decode, stop).await;
             }
         }
     }
@@ -146,7 +144,7 @@ impl Supply {
 
     async fn run_with<T, D>(
         &self,
-        mut state: State<T::Hostnames>,
+        file: Option<Snapshot>,
         watched: Watched,
         decode: D,
         stop: CancellationToken,
@@ -154,6 +152,8 @@ impl Supply {
         T: hostnames::Item,
         D: Fn(&serde_json::value::RawValue) -> Result<T, String>,
     {
+        let live = Arc::clone(&self.live);
+        let mut state = State::<T::Hostnames>::new(&self.options, live, Arc::clone(&self.listener), file);
         let [of_hostnames, of_clusters] = &self.progress;
         let timing = self.options.timing;
         let (hostname_sender, mut hostnames) = mpsc::channel::<Batch<T>>(BATCHES);
