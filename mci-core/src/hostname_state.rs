@@ -173,6 +173,34 @@ impl Endpoint {
     pub fn is_ready(&self) -> bool {
         self.ready
     }
+
+    /// Everything that it says.
+    pub fn parts(&self) -> EndpointParts<'_> {
+        let Self { cluster, addresses, targets, priority, weight, ready, policy, changed } = self;
+        let (priority, weight, ready, changed) = (*priority, *weight, *ready, *changed);
+        EndpointParts { cluster, addresses, targets, priority, weight, ready, policy, changed }
+    }
+}
+
+/// Everything that an [`Endpoint`] says, for whoever writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointParts<'a> {
+    /// The cluster that offers it.
+    pub cluster: &'a ClusterId,
+    /// Its addresses.
+    pub addresses: &'a [IpAddr],
+    /// Its target names (R9).
+    pub targets: &'a [Hostname],
+    /// Higher wins (R4).
+    pub priority: i64,
+    /// Its share is `weight / sum` (R5).
+    pub weight: u32,
+    /// Whether it is ready (R14).
+    pub ready: bool,
+    /// What its cluster publishes as the hostname's policy (R10).
+    pub policy: &'a Policy,
+    /// The publisher's Unix time of its last change (D7).
+    pub changed: u32,
 }
 
 /// One hostname with its endpoints, one a cluster: what [`Edit::upsert`](crate::Edit::upsert) takes.

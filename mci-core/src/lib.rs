@@ -69,7 +69,7 @@ pub use crate::edit::{Edit, Refused};
 pub use crate::explain::{ExplainedEndpoint, Explanation, Warning};
 pub use crate::hostname::{Hostname, HostnameError};
 pub use crate::hostname_state::{
-    AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
+    AnswerMode, DEFAULT_WEIGHT, Endpoint, EndpointParts, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
 };
 pub use crate::intake::Intake;
 pub use crate::live::Live;
