@@ -24,6 +24,7 @@ mod digest;
 mod edit;
 mod entry;
 mod explain;
+mod glob;
 mod hostname;
 mod hostname_state;
 mod intake;
@@ -44,12 +45,14 @@ mod shard;
 mod share;
 mod shuffle;
 mod snapshot;
+mod text;
 mod withdrawal;
 mod zone;
 mod zones;
 
 #[cfg(feature = "policy")]
 pub mod policy;
+pub mod publish;
 #[cfg(feature = "policy")]
 pub mod simulate;
 #[cfg(feature = "state-file")]

@@ -3,8 +3,17 @@
 //! It translates between the API server's objects and the types of `mci-core`, which decides. It refuses to know DNS
 //! messages and HTTP servers.
 
+pub mod client;
 pub mod content;
 pub mod crds;
+pub mod events;
+pub mod heartbeat;
+pub mod lease;
 pub mod names;
+pub mod offline;
+mod pause;
 pub mod resources;
 pub mod rules;
+pub mod translate;
+pub mod watch;
+pub mod write;
