@@ -194,7 +194,13 @@ fn beyond_the_crd(kind: &str, object: &Value) -> Vec<Violation> {
         Some(Violation { field: "metadata.name".to_owned(), message })
     }
     match kind {
-        "Cluster" => read::<Cluster>(object).map_or_else(Vec::new, |o| faults(content::cluster::read(&o))),
+        "Cluster" => read::<Cluster>(object).map_or_else(Vec::new, |o| {
+            // The name has been judged: by its own rule, and as the name of any object.
+            faults(content::cluster::read(&o))
+                .into_iter()
+                .filter(|fault| fault.field != "metadata.name")
+                .collect()
+        }),
         "ClusterCache" => read::<ClusterCache>(object).map_or_else(Vec::new, |o| {
             name(&o).into_iter().chain(faults(content::shard::read(&o))).collect()
         }),

@@ -126,6 +126,11 @@ impl Checker {
         let expected = schema.get("type").and_then(Value::as_str).unwrap_or_default();
         let found = type_of(value);
         if !expected.is_empty() && expected != found && !(expected == "number" && found == "integer") {
+            // A fraction is a number to the API server before it is no integer.
+            let (expected, found) = match (expected, found) {
+                ("integer", "number") => ("int64", "float64"),
+                other => other,
+            };
             let message =
                 format!("Invalid value: \"{found}\": {path} in body must be of type {expected}: \"{found}\"");
             self.block(path, message);
