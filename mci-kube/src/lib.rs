@@ -14,6 +14,7 @@ pub mod offline;
 mod pause;
 pub mod resources;
 pub mod rules;
+pub mod supply;
 pub mod translate;
 pub mod watch;
 pub mod write;

@@ -15,13 +15,21 @@ impl Cluster {
     /// Installs the chart into a namespace, which is made where it is missing; `values` are `KEY=VALUE`.
     #[track_caller]
     pub fn install_chart(&self, namespace: &str, values: &[&str]) {
+        if let Err(said) = self.try_install_chart(namespace, values) {
+            panic!("helm did not install the chart: {said}");
+        }
+    }
+
+    /// The same, or what helm says against it.
+    #[track_caller]
+    pub fn try_install_chart(&self, namespace: &str, values: &[&str]) -> Result<(), String> {
         let mut command = Command::new(program("helm", HELM_VERSION));
         command.args(["install", RELEASE]).arg(chart());
         command.args(["--namespace", namespace, "--create-namespace"]);
         for value in values {
             command.args(["--set-string", value]);
         }
-        self.run(&mut command);
+        self.run(&mut command).map(drop)
     }
 
     /// Applies the definitions of MCI's resources alone.

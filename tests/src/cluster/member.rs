@@ -197,29 +197,34 @@ impl Cluster {
         }
     }
 
-    /// Runs kubectl as the administrator, and returns what it printed.
+    /// Runs kubectl as the administrator, and returns what it printed; fails where it fails.
     #[track_caller]
     pub fn kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> String {
+        self.try_kubectl(arguments).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same, or what kubectl says against it.
+    #[track_caller]
+    pub fn try_kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
         let mut command = Command::new(program("kubectl", KUBERNETES_VERSION));
         command.args(arguments);
         self.run(&mut command)
     }
 
-    /// Runs a program with the administrator's kubeconfig, and returns what it printed; fails where it fails.
+    /// Runs a program with the administrator's kubeconfig: what it printed, or how it failed.
     #[track_caller]
-    pub(super) fn run(&self, command: &mut Command) -> String {
+    pub(super) fn run(&self, command: &mut Command) -> Result<String, String> {
         // Caches go where they are removed, and never come from another cluster at the same address.
         let home = self.kubeconfig.with_file_name("home");
         command.env("KUBECONFIG", &self.kubeconfig).env("HOME", home).env_remove("KUBECACHEDIR");
         let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "{command:?} ended with {}:\n{said}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-        said
+        if output.status.success() {
+            return Ok(said);
+        }
+        let program = Path::new(command.get_program()).file_name().unwrap_or_default().display();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{program} ended with {}:\n{said}{complaint}", output.status))
     }
 
     #[track_caller]
