@@ -11,6 +11,7 @@ pub mod events;
 pub mod heartbeat;
 pub mod lease;
 pub mod names;
+pub mod offline;
 mod pause;
 pub mod resources;
 pub mod rules;
