@@ -55,6 +55,8 @@ pub enum Fate {
     Hang,
     /// It is done, and the answer is lost.
     LoseAnswer,
+    /// Someone else writes this to the object first, and no watch has told yet.
+    TooLate(Value),
 }
 
 type Hook = Box<dyn FnMut(&Asked) -> Fate + Send>;
@@ -73,8 +75,6 @@ struct State {
     absent: Vec<String>,
     history: Vec<(u64, String, &'static str, Value)>,
     watchers: Vec<Watcher>,
-    /// Watches that begin are answered and hear nothing.
-    mute: bool,
     asked: Vec<Asked>,
     hook: Option<Hook>,
 }
@@ -124,7 +124,6 @@ impl FakeApi {
             absent: Vec::new(),
             history: Vec::new(),
             watchers: Vec::new(),
-            mute: false,
             asked: Vec::new(),
             hook: None,
         })))
@@ -152,16 +151,8 @@ impl FakeApi {
         self.lock().hook = None;
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
-        self.lock().asked.clone()
-    }
-
     pub fn count(&self, of: impl Fn(&Asked) -> bool) -> usize {
         self.lock().asked.iter().filter(|asked| of(asked)).count()
-    }
-
-    pub fn version(&self) -> u64 {
-        self.lock().version
     }
 
     /// Makes or changes an object, as anyone else might.
@@ -255,6 +246,11 @@ impl FakeApi {
             Fate::LoseAnswer => {
                 drop(self.lock().serve(&asked, &body, apply));
                 hang().await
+            }
+            Fate::TooLate(content) => {
+                let Place { kind, namespace, name, .. } = Place::of(&asked.path);
+                self.put_silently(&kind, &namespace.unwrap(), &name.unwrap(), content);
+                self.lock().serve(&asked, &body, apply)
             }
             Fate::Hang => hang().await,
             Fate::Refuse(code, retry_after) => {
@@ -416,7 +412,7 @@ impl State {
                     let _ = lines.send(line(what, object));
                 }
             }
-            if self.mute || from > self.version {
+            if from > self.version {
                 std::mem::forget(lines);
             } else {
                 let (kind, namespace) = (place.kind.clone(), place.namespace.clone());
