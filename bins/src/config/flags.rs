@@ -125,7 +125,7 @@ mod tests {
         written: Written<OPERATOR>,
     }
 
-    fn written(values: &[(&'static Key, String)]) -> Vec<(&'static str, &str)> {
+    fn written<'v>(values: &'v [(&'static Key, String)]) -> Vec<(&'static str, &'v str)> {
         values.iter().map(|(key, value)| (key.path, value.as_str())).collect()
     }
 

@@ -129,11 +129,11 @@ pub(super) fn config(
     let heartbeat = heartbeat(&mut keys);
     let peers = keys
         .input
-        .take("peers", |reader, node, path| Some(peers::peers(reader, node, path, &mut files)))
+        .take("peers", |reader, node, path| Some(peers::peers(reader, node, path, &cluster_identifier, &mut files)))
         .unwrap_or_default();
     let api_keys = keys
         .input
-        .take("apiKeys", |reader, node, path| Some(peers::api_keys(reader, node, path, &mut files)))
+        .take("apiKeys", |reader, node, path| Some(peers::api_keys(reader, node, path, &cluster_identifier, &mut files)))
         .unwrap_or_default();
     let cluster_salt = salt(keys.input, &mut files);
     let hostname_policy = keys
@@ -154,14 +154,6 @@ pub(super) fn config(
         warn(keys.input, "otlp.endpoint", "this release exports no spans: the key has no effect");
     }
 
-    let others = peers.iter().map(|peer| ("peers", &peer.identifier));
-    let others = others.chain(api_keys.iter().map(|key| ("apiKeys", &key.cluster_identifier)));
-    for (key, identifier) in others {
-        if *identifier == cluster_identifier {
-            let message = format!("{identifier} is this cluster's own identifier (`clusterIdentifier`)");
-            keys.input.wrong(key, message, Some("each cluster needs an identifier of its own"));
-        }
-    }
     if !peers.is_empty() && cluster_identifier.as_str() == "local" {
         let hint = "name this cluster with `clusterIdentifier`, as its peers know it";
         keys.input.wrong("peers", "peers need a cluster that is not called \"local\"", Some(hint));

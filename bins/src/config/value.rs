@@ -118,7 +118,7 @@ fn addresses<T>(
             Ok(address) => found.push(address),
             Err(_) if text == "off" => reader.problem(path, node.at, "off stands alone: it means no address at all"),
             Err(error) => {
-                reader.problem(path, node.at, format_args!("{text:?}: {error}, or off"));
+                reader.problem(path, node.at, format_args!("{error}, or off"));
             }
         }
     }
@@ -127,7 +127,9 @@ fn addresses<T>(
 
 /// Addresses for DNS.
 pub(super) fn dns(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Vec<SocketAddr>> {
-    addresses(reader, node, path, |text| socket_address(text, 5300))
+    addresses(reader, node, path, |text| {
+        socket_address(text, 5300).map_err(|error| format!("{text:?} is no address: {error}"))
+    })
 }
 
 /// Addresses and unix sockets for gRPC.
@@ -144,7 +146,7 @@ pub(super) fn http(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
     match socket_address(text, 8080) {
         Ok(address) => Some(Some(address)),
         Err(error) => {
-            reader.problem(path, node.at, format_args!("{text:?}: {error}, or off"));
+            reader.problem(path, node.at, format_args!("{text:?} is no address: {error}, or off"));
             None
         }
     }

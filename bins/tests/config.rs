@@ -1,0 +1,81 @@
+//! The configuration, as people meet it on the command line.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Ran, mci_in, program, ran};
+
+/// A folder with a configuration file.
+fn with_config(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.yaml"), text).unwrap();
+    folder
+}
+
+fn operator(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    ran(program("mci-operator")
+        .current_dir(folder)
+        .args(["--config", "config.yaml"])
+        .args(arguments)
+        .envs(environment.iter().copied()))
+}
+
+#[test]
+fn every_mistake_of_every_source_is_told_at_once() {
+    let folder = with_config("clusterIdentifer: west\nheartbeat:\n  timeout: 10\n");
+    let ran = operator(
+        folder.path(),
+        &["--withdrawal-share", "half", "-n", "MCI"],
+        &[("HeartbeatCheckInterval", "often"), ("MCI_ADDRESS_HOLD", "1 week")],
+    );
+    insta::assert_snapshot!(ran, @"");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said() {
+    let folder = with_config("");
+    let missing = ran(program("mci").current_dir(folder.path()).args(["--orchestrator", "--config", "missing.yaml"]));
+    insta::assert_snapshot!(missing, @"");
+}
+
+#[test]
+fn an_unknown_flag_gets_the_nearest_name() {
+    let folder = with_config("");
+    let ran = operator(folder.path(), &["--heartbeat-sett", "1"], &[]);
+    assert!(ran.stderr.contains("a similar argument exists: '--heartbeat-set'"), "{ran}");
+    assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn state_files_and_clusters_are_not_served_together() {
+    let folder = with_config("");
+    let both = program("mci-dns-server")
+        .current_dir(folder.path())
+        .args(["--standalone", "gslb.yaml", "--config", "config.yaml"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(both.stderr).unwrap();
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
+#[test]
+fn validate_knows_configurations() {
+    let folder = with_config(include_str!("../../examples/config.yaml"));
+    insta::assert_snapshot!(mci_in(folder.path(), &["validate", "config.yaml"]), @"");
+    fs::write(folder.path().join("config.yaml"), "clusterIdentifier: West\npeer: []\n").unwrap();
+    insta::assert_snapshot!(mci_in(folder.path(), &["validate", "config.yaml"]), @"");
+}
+
+#[test]
+fn every_program_has_help_with_examples() {
+    for name in ["mci-operator", "mci-orchestrator"] {
+        let ran = ran(program(name).arg("--help"));
+        assert!(ran.stdout.contains("\nExamples:\n"), "{ran}");
+        insta::assert_snapshot!(format!("help_of_{name}"), ran);
+    }
+    let alias = mci_in(Path::new("."), &["--operator", "--help"]);
+    assert!(alias.stdout.contains("--heartbeat-set"), "{alias}");
+}
