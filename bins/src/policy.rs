@@ -58,7 +58,8 @@ pub(crate) fn parse(path: &Path, content: &Content) -> Result<Suite, Problems> {
 
 /// Whether a file is a policy test rather than a state file: by its name, or by its keys.
 pub(crate) fn is_policy(path: &Path, octets: &[u8]) -> bool {
-    is_named_as_test(path) || str::from_utf8(octets).is_ok_and(|text| has_keys(text, |key| KEYS.contains(&key)))
+    is_named_as_test(path)
+        || str::from_utf8(octets).is_ok_and(|text| has_keys(text, |key| KEYS.contains(&key)))
 }
 
 /// Whether a text has one of certain keys at its top level.

@@ -22,11 +22,23 @@ pub(crate) struct LogOptions {
     pub(crate) level: Targets,
 
     /// One line of text, or one JSON object, for each event
-    #[arg(id = "log_format", long = "log-format", env = "MCI_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        env = "MCI_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) format: Format,
 
     /// Log one in N queries; 0 logs none
-    #[arg(id = "log_queries", long = "log-queries", env = "MCI_LOG_QUERIES", value_name = "N", default_value_t = 0)]
+    #[arg(
+        id = "log_queries",
+        long = "log-queries",
+        env = "MCI_LOG_QUERIES",
+        value_name = "N",
+        default_value_t = 0
+    )]
     pub(crate) queries: u32,
 }
 
@@ -54,9 +66,11 @@ pub(crate) fn install(options: &LogOptions) {
 }
 
 /// The levels of what is logged, which may change while a program runs.
+#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
 #[derive(Clone, Debug)]
 pub(crate) struct Levels(reload::Handle<Targets, Registry>);
 
+#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
 impl Levels {
     /// Sends what is logged from now on to stderr.
     pub(crate) fn install(level: Targets, format: Format) -> Self {

@@ -13,8 +13,10 @@ use super::input::{Input, Kind, Source};
 use super::keys::{self, KEYS, Key};
 
 /// Variables of the .NET application that a process of ours has no use for, and why.
-const WITHOUT_EFFECT: &[(&str, &str)] =
-    &[("PeriodicRefreshInterval", "nothing is refreshed periodically here: watches are checked all the time")];
+const WITHOUT_EFFECT: &[(&str, &str)] = &[(
+    "PeriodicRefreshInterval",
+    "nothing is refreshed periodically here: watches are checked all the time",
+)];
 
 /// The mailbox of zones that name none: a name of the .NET application's only.
 const RESPONSIBLE_EMAIL: &str = "DNSServerResponsibleEmailAddress";
@@ -94,7 +96,11 @@ impl Environment {
                     }
                 }
                 _ => problems.push(|| {
-                    Problem::of(&variable(name), *path, format!("expected a port from 1 to 65535, found {port:?}"))
+                    Problem::of(
+                        &variable(name),
+                        *path,
+                        format!("expected a port from 1 to 65535, found {port:?}"),
+                    )
                 }),
             }
         }
@@ -113,16 +119,15 @@ impl Environment {
     /// `Peers__0__Url` and its like.
     fn lists(&self, values: &mut Values, problems: &mut Collected, warnings: &mut Collected) {
         for list in LISTS {
-            let mut items: BTreeMap<(u64, String), Vec<(String, &'static str, String)>> = BTreeMap::new();
+            let mut items: BTreeMap<(u64, String), Item> = BTreeMap::new();
             for (name, value) in &self.0 {
                 let Some(rest) = strip_prefix_ignoring_case(name, list.prefix) else { continue };
                 match list.parse(rest) {
                     Ok((item, field)) => {
                         items.entry(item).or_default().push((name.clone(), field, value.clone()));
                     }
-                    Err(hint) => problems.push(|| {
-                        Problem::of(&variable(name), list.key, "unknown variable").hint(hint)
-                    }),
+                    Err(hint) => problems
+                        .push(|| Problem::of(&variable(name), list.key, "unknown variable").hint(hint)),
                 }
             }
             if items.is_empty() {
@@ -131,7 +136,9 @@ impl Environment {
             let ours = keys::at(list.key).expect("a key of the table").variable();
             if self.get(&ours).is_some() {
                 let name = format!("{}…", list.prefix);
-                warnings.push(|| Problem::of(&variable(&name), list.key, format!("{ours} is set too, and is taken")));
+                warnings.push(|| {
+                    Problem::of(&variable(&name), list.key, format!("{ours} is set too, and is taken"))
+                });
             }
             values.lists.push((list, items.into_values().collect()));
         }
@@ -144,7 +151,9 @@ impl Environment {
                 continue;
             }
             match did_you_mean(name, read.iter().map(String::as_str)) {
-                Some(hint) => problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint)),
+                Some(hint) => {
+                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint))
+                }
                 None => warnings.push(|| Problem::of(&variable(name), "", "nothing reads this variable")),
             }
         }
@@ -163,6 +172,9 @@ fn is_service_link(name: &str) -> bool {
         || name.contains("_SERVICE_PORT")
         || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
+
+/// The variables of one item: name, key in the item, value.
+type Item = Vec<(String, &'static str, String)>;
 
 /// A list that the .NET application spreads over variables.
 #[derive(Debug)]
@@ -213,7 +225,7 @@ impl ListOf {
     }
 
     /// The list as a file would have it. Line N of its places is the Nth of `names`.
-    fn node(&self, items: &[Vec<(String, &'static str, String)>]) -> (Vec<String>, Node<'static>) {
+    fn node(&self, items: &[Item]) -> (Vec<String>, Node<'static>) {
         let mut names = Vec::new();
         let mut list = Vec::new();
         for item in items {
@@ -233,7 +245,8 @@ impl ListOf {
             }
             if self.fields.is_empty() {
                 servers.sort_by_key(|(number, _)| *number);
-                let zone = item.first().and_then(|(name, ..)| name.get(self.prefix.len()..)?.rsplit_once("__"));
+                let zone =
+                    item.first().and_then(|(name, ..)| name.get(self.prefix.len()..)?.rsplit_once("__"));
                 let zone = zone.map_or("", |(zone, _)| zone).to_owned();
                 let servers = servers.into_iter().map(|(_, server)| server).collect();
                 let key = |text: &'static str| NodeKey { at: first, text: text.into() };
@@ -259,7 +272,7 @@ fn strip_prefix_ignoring_case<'n>(name: &'n str, prefix: &str) -> Option<&'n str
 #[derive(Default)]
 pub(super) struct Values {
     texts: Vec<(&'static Key, String, String)>,
-    lists: Vec<(&'static ListOf, Vec<Vec<(String, &'static str, String)>>)>,
+    lists: Vec<(&'static ListOf, Vec<Item>)>,
     pub(super) responsible_email: Option<String>,
     pub(super) pod_namespace: Option<String>,
 }

@@ -156,8 +156,9 @@ impl Inner {
                 (None, Some(Origin::File(name, _))) => (name.clone(), None),
                 (_, origin) => (origin.map(ToString::to_string).unwrap_or_default(), None),
             };
-            let mut problem = Problem::of(&file, key, "needs a restart: it differs from what this process runs with")
-                .hint("until then, or until it is set back, nothing of this version is taken");
+            let mut problem =
+                Problem::of(&file, key, "needs a restart: it differs from what this process runs with")
+                    .hint("until then, or until it is set back, nothing of this version is taken");
             problem.line = line;
             problems.push(|| problem);
         }

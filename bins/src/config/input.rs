@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mci_core::state_file::reading::{Collected, Key as NodeKey, Node, Path, Place, Reader, Text, Value, did_you_mean, tree};
+use mci_core::state_file::reading::{
+    Collected, Key as NodeKey, Node, Path, Place, Reader, Text, Value, did_you_mean, tree,
+};
 use mci_core::state_file::{Problem, Problems};
 
 use super::keys::{self, KEYS, Shape};

@@ -180,9 +180,9 @@ pub(crate) const KEYS: &[Key] = &[
     key("withdrawal.settle", Scalar, Restart)
         .flag(PUBLISHING, SAFETY, "withdrawal-settle", "DURATION", "How long hostnames that would go are collected [default: 2s]"),
     key("withdrawal.share", Scalar, Restart)
-        .flag(PUBLISHING, SAFETY, "withdrawal-share", "PERCENT", "The share of all hostnames from which they are held, if there are so many too: [default: 50%]"),
+        .flag(PUBLISHING, SAFETY, "withdrawal-share", "PERCENT", "The share of all hostnames at which they are held, if they are so many too [default: 50%]"),
     key("withdrawal.count", Scalar, Restart)
-        .flag(PUBLISHING, SAFETY, "withdrawal-count", "N", "The number of hostnames from which they are held [default: 20]"),
+        .flag(PUBLISHING, SAFETY, "withdrawal-count", "N", "The number of hostnames at which they are held, if they are such a share too [default: 20]"),
     key("withdrawal.hold", Scalar, Restart)
         .flag(PUBLISHING, SAFETY, "withdrawal-hold", "DURATION", "How long they are held; 0 never holds [default: 10m]"),
     key("addressHold", Scalar, Restart)
@@ -260,7 +260,9 @@ mod tests {
         let names: Vec<String> = KEYS
             .iter()
             .flat_map(|key| {
-                [Some(key.variable()), key.flag_variable(), key.dotnet.map(str::to_owned)].into_iter().flatten()
+                [Some(key.variable()), key.flag_variable(), key.dotnet.map(str::to_owned)]
+                    .into_iter()
+                    .flatten()
             })
             .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
@@ -281,7 +283,9 @@ mod tests {
             let names = [Some(key.path.to_owned()), Some(key.variable()), key.flag_variable()];
             let names = names.into_iter().flatten().chain(key.dotnet.map(str::to_owned));
             missing.extend(names.filter(|name| !page.contains(&format!("`{name}`"))));
-            missing.extend(key.flag.map(|flag| format!("`--{}`", flag.name)).filter(|flag| !page.contains(flag)));
+            missing.extend(
+                key.flag.map(|flag| format!("`--{}`", flag.name)).filter(|flag| !page.contains(flag)),
+            );
         }
         assert_eq!(missing, [""; 0]);
     }

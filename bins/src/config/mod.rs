@@ -208,9 +208,8 @@ pub(crate) fn is_config(octets: &[u8]) -> bool {
     // These are of state files too.
     let shared = ["zones", "defaults", "dnsServerName", "outsideZones", "maxAddresses"];
     let own = keys::below("");
-    str::from_utf8(octets).is_ok_and(|text| {
-        crate::policy::has_keys(text, |key| own.contains(&key) && !shared.contains(&key))
-    })
+    str::from_utf8(octets)
+        .is_ok_and(|text| crate::policy::has_keys(text, |key| own.contains(&key) && !shared.contains(&key)))
 }
 
 /// What keeps a file from being read, as problems.

@@ -240,7 +240,9 @@ pub(super) fn api_keys(
             let Some(given) = given else { return };
             missing::<ApiKeyKey>(reader, node, path, |key| key.is_in(given), &[ApiKeyKey::ClusterIdentifier]);
             match (ApiKeyKey::Key.is_in(given), ApiKeyKey::KeyFile.is_in(given)) {
-                (false, false) => reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing"),
+                (false, false) => {
+                    reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing")
+                }
                 (true, true) => {
                     reader.problem(path, node.at, "`key` and `keyFile` are both given: one is enough");
                 }
@@ -257,8 +259,7 @@ pub(super) fn api_keys(
 pub(super) fn hostname_policy(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Vec<PolicyEntry> {
     let mut entries = Vec::new();
     reader.list(node, path, "a list of rules", |reader, node, path| {
-        let mut entry =
-            PolicyEntry { namespaces: None, zones: None, ip_overrides: true, max_priority: None };
+        let mut entry = PolicyEntry { namespaces: None, zones: None, ip_overrides: true, max_priority: None };
         let given = reader.map(node, path, |reader, key, node, path| match key {
             PolicyKey::Namespaces => {
                 entry.namespaces = Some(value::texts(reader, node, path, "a list of namespaces or globs"));

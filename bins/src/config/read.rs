@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use mci_core::state_file::Problem;
 use mci_core::state_file::reading::{self, Node, Path, Reader, ZoneList};
 use mci_core::{
-    AnswerMode, ClusterId, Hostname, NameServer, OutsideZones, Settings, Ttl, WhenAllDown, WithdrawalLimits, Zone,
-    ZonePlace, Zones,
+    AnswerMode, ClusterId, Hostname, NameServer, OutsideZones, Settings, Ttl, WhenAllDown, WithdrawalLimits,
+    Zone, ZonePlace, Zones,
 };
 use mci_grpc::Listen;
 use mci_http::QueryLogConfig;
@@ -26,7 +26,7 @@ use super::{Component, Config, GrpcTls, Heartbeat, ListenOn, Log, ReadFrom};
 use crate::serve::cookie_secrets;
 use crate::telemetry::{Format, levels};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a process listens on for probes and scrapes: they come from outside of its pod.
@@ -120,8 +120,8 @@ pub(super) fn config(
     let local: ClusterId = "local".parse().expect("a cluster's name");
     let cluster_identifier = keys.value("clusterIdentifier", local, reading::cluster_id);
     let namespace = keys.optional("namespace", value::namespace);
-    let read_from = keys
-        .value("source", ReadFrom::HostnameCaches, |reader, node, path| reader.word(node, path, SOURCES));
+    let read_from =
+        keys.value("source", ReadFrom::HostnameCaches, |reader, node, path| reader.word(node, path, SOURCES));
     let snapshot_file = keys.optional("snapshotFile", value::file);
     let settings = settings(&mut keys);
     let zones = zones(&mut keys, settings.dns_server_name.as_ref(), responsible_email);
@@ -129,11 +129,15 @@ pub(super) fn config(
     let heartbeat = heartbeat(&mut keys);
     let peers = keys
         .input
-        .take("peers", |reader, node, path| Some(peers::peers(reader, node, path, &cluster_identifier, &mut files)))
+        .take("peers", |reader, node, path| {
+            Some(peers::peers(reader, node, path, &cluster_identifier, &mut files))
+        })
         .unwrap_or_default();
     let api_keys = keys
         .input
-        .take("apiKeys", |reader, node, path| Some(peers::api_keys(reader, node, path, &cluster_identifier, &mut files)))
+        .take("apiKeys", |reader, node, path| {
+            Some(peers::api_keys(reader, node, path, &cluster_identifier, &mut files))
+        })
         .unwrap_or_default();
     let cluster_salt = salt(keys.input, &mut files);
     let hostname_policy = keys
@@ -150,7 +154,12 @@ pub(super) fn config(
         Some(value::texts(reader, node, path, "a list of globs"))
     });
     let log = log(&mut keys);
-    if keys.optional("otlp.endpoint", |reader, node, path| reader.text(node, path, "a URL as text").map(str::to_owned)).is_some() {
+    if keys
+        .optional("otlp.endpoint", |reader, node, path| {
+            reader.text(node, path, "a URL as text").map(str::to_owned)
+        })
+        .is_some()
+    {
         warn(keys.input, "otlp.endpoint", "this release exports no spans: the key has no effect");
     }
 
@@ -248,7 +257,10 @@ fn wrong_mailbox(email: &str) -> Option<String> {
         acme_delegation: None,
     };
     let problems = Zones::new(vec![zone], None).err()?;
-    problems.into_iter().find(|problem| problem.place == ZonePlace::ResponsibleEmail).map(|problem| problem.message)
+    problems
+        .into_iter()
+        .find(|problem| problem.place == ZonePlace::ResponsibleEmail)
+        .map(|problem| problem.message)
 }
 
 fn heartbeat(keys: &mut Keys<'_, '_>) -> Heartbeat {
@@ -299,7 +311,7 @@ fn listen(keys: &mut Keys<'_, '_>, component: Component) -> ListenOn {
     ListenOn {
         grpc: keys.value("listen.grpc", vec![Listen::Tcp(loopback)], value::grpc),
         dns: keys.value("listen.dns", Vec::new(), value::dns),
-        http: keys.value("listen.http", Some(http_default(component)), value::http),
+        http: keys.value("listen.http", vec![http_default(component)], value::http).pop(),
     }
 }
 
@@ -350,9 +362,12 @@ fn cookies(keys: &mut Keys<'_, '_>) -> Option<mci_core::wire::CookieSecrets> {
 fn log(keys: &mut Keys<'_, '_>) -> Log {
     let level = keys.optional("log.level", |reader, node, path| {
         let text = reader.text(node, path, "a level as text")?;
-        levels(text).map_err(|message| reader.problem(path, node.at, format_args!("{text:?}: {message}"))).ok()
+        levels(text)
+            .map_err(|message| reader.problem(path, node.at, format_args!("{text:?}: {message}")))
+            .ok()
     });
-    let format = keys.value("log.format", Format::Text, |reader, node, path| reader.word(node, path, FORMATS));
+    let format =
+        keys.value("log.format", Format::Text, |reader, node, path| reader.word(node, path, FORMATS));
     let sample = keys.number("log.queries.sample", 0_u32, (0, u32::MAX.into()), "one query in so many");
     let names = keys.optional("log.queries.names", |reader, node, path| {
         Some(value::texts(reader, node, path, "a list of globs"))

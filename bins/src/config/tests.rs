@@ -11,8 +11,7 @@ use super::*;
 
 const KEY: &str = "s3cr3t-k3y";
 /// `key` and 64 octets of it, in base64.
-const HASH: &str =
-    "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5aw==";
+const HASH: &str = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5aw==";
 
 /// What a configuration is made from, in a test.
 #[derive(Default)]
@@ -67,10 +66,7 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!((&config.namespace, config.source), (&None, ReadFrom::HostnameCaches));
     assert_eq!(config.settings, Settings::default());
     assert_eq!(config.dns_refresh_interval, seconds(30));
-    assert_eq!(
-        config.heartbeat,
-        Heartbeat { check: seconds(1), set: seconds(10), timeout: seconds(90) }
-    );
+    assert_eq!(config.heartbeat, Heartbeat { check: seconds(1), set: seconds(10), timeout: seconds(90) });
     assert_eq!(config.withdrawal, WithdrawalLimits::default());
     assert_eq!(config.address_hold, seconds(300));
     assert_eq!(
@@ -102,7 +98,8 @@ fn the_example_is_right_and_shows_every_key() {
 
 #[test]
 fn durations_are_seconds_or_have_a_unit() {
-    let config = file("heartbeat: {check: 500ms, set: 20, timeout: 2m}\naddressHold: 1h\nwithdrawal: {hold: 0}");
+    let config =
+        file("heartbeat: {check: 500ms, set: 20, timeout: 2m}\naddressHold: 1h\nwithdrawal: {hold: 0}");
     assert_eq!(
         config.heartbeat,
         Heartbeat {
@@ -163,7 +160,9 @@ metrics: 5
 
 #[test]
 fn zones_are_read_as_state_files_read_them() {
-    let config = file("zones: [{name: a.example, nameservers: [ns1.example.net, ns2.example.net], ttl: 60}]\ndefaults: {answerMode: all}");
+    let config = file(
+        "zones: [{name: a.example, nameservers: [ns1.example.net, ns2.example.net], ttl: 60}]\ndefaults: {answerMode: all}",
+    );
     let state = mci_core::state_file::StateFile::parse(
         "zones: [{name: a.example, nameservers: [ns1.example.net, ns2.example.net], ttl: 60}]",
     );
@@ -268,8 +267,11 @@ fn the_names_of_the_dotnet_application_are_understood() {
     assert_eq!((config.settings.ttl.seconds(), config.dns_refresh_interval.as_secs()), (7, 11));
     let Heartbeat { check, set, timeout } = config.heartbeat;
     assert_eq!([check, set, timeout].map(|of| of.as_secs()), [2, 3, 30]);
-    let peers: Vec<_> =
-        config.peers.iter().map(|peer| (peer.identifier.as_str(), peer.url.to_string(), peer.key.is_some())).collect();
+    let peers: Vec<_> = config
+        .peers
+        .iter()
+        .map(|peer| (peer.identifier.as_str(), peer.url.to_string(), peer.key.is_some()))
+        .collect();
     assert_eq!(
         peers,
         [
@@ -377,8 +379,13 @@ fn keys_of_one_cluster_may_be_several_while_they_are_replaced() {
 fn secrets_are_in_no_message() {
     let secret = "S3CRET";
     let config = From {
-        file: &format!("clusterIdentifier: west\npeers: [{{identifier: e, url: 'https://e.example', key: {secret}}}]"),
-        environment: &[("MCI_COOKIE_SECRET", "00112233445566778899aabbccddeeff"), ("ClusterSalt", "UzNDUkVU")],
+        file: &format!(
+            "clusterIdentifier: west\npeers: [{{identifier: e, url: 'https://e.example', key: {secret}}}]"
+        ),
+        environment: &[
+            ("MCI_COOKIE_SECRET", "00112233445566778899aabbccddeeff"),
+            ("ClusterSalt", "UzNDUkVU"),
+        ],
         ..From::default()
     };
     let read = config.read().unwrap();
@@ -394,8 +401,12 @@ fn secrets_are_in_no_message() {
         format!("apiKeys: [{{clusterIdentifier: east, key: {secret}{HASH}}}]"),
         format!("peers: [{{identifier: east, url: 'https://u:{secret}@e.example', key: {secret}}}]"),
         format!("peers: [{{identifier: east, url: 'https://e.example', key: '{secret} '}}]"),
-        format!("peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, key: *{secret}}}]"),
-        format!("peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, protocol: {secret}}}]"),
+        format!(
+            "peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, key: *{secret}}}]"
+        ),
+        format!(
+            "peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, protocol: {secret}}}]"
+        ),
         format!("cookieSecrets: [{secret}]"),
         format!("cookieSecrets: {secret}"),
     ] {
@@ -406,7 +417,8 @@ fn secrets_are_in_no_message() {
 
 #[test]
 fn numbers_that_are_secrets_are_not_shown_either() {
-    let problems = wrong_file("clusterSalt: 8675309\ncookieSecrets: [8675309]\napiKeys: [8675309]\npeers: 8675309");
+    let problems =
+        wrong_file("clusterSalt: 8675309\ncookieSecrets: [8675309]\napiKeys: [8675309]\npeers: 8675309");
     assert!(!problems.contains("8675309"), "{problems}");
 }
 
@@ -441,7 +453,9 @@ fn a_configuration_is_known_by_its_keys() {
     for text in ["clusterIdentifier: west", "# a\nzones: []\nlog: {level: info}\n", "{\"peers\": []}"] {
         assert!(is_config(text.as_bytes()), "{text}");
     }
-    for text in ["zones: []\nhostnames: []\n", "", "hostnames:\n- hostname: a.example\n  source: x\n", "tests: []"] {
+    for text in
+        ["zones: []\nhostnames: []\n", "", "hostnames:\n- hostname: a.example\n  source: x\n", "tests: []"]
+    {
         assert!(!is_config(text.as_bytes()), "{text}");
     }
 }
@@ -527,8 +541,11 @@ fn what_needs_a_restart_is_named_with_its_place() {
     let path = folder.path().join("config.yaml");
     fs::write(&path, "clusterIdentifier: west\nnamespace: mci\n").unwrap();
     let (_, follower) = load(Some(&path), &Written::<OPERATOR>::default(), Environment::default()).unwrap();
-    let new = file("clusterIdentifier: east\ndefaults: {ttl: 9}\ncookieSecrets: [00112233445566778899aabbccddeeff]\n");
-    let problems = follower.refused(&new).unwrap().to_string().replace(&path.display().to_string(), "old.yaml");
+    let new = file(
+        "clusterIdentifier: east\ndefaults: {ttl: 9}\ncookieSecrets: [00112233445566778899aabbccddeeff]\n",
+    );
+    let problems =
+        follower.refused(&new).unwrap().to_string().replace(&path.display().to_string(), "old.yaml");
     insta::assert_snapshot!(problems, @"
     c.yaml:1: clusterIdentifier: needs a restart: it differs from what this process runs with; until then, or until it is set back, nothing of this version is taken
     c.yaml:3: cookieSecrets: needs a restart: it differs from what this process runs with; until then, or until it is set back, nothing of this version is taken
@@ -538,7 +555,8 @@ fn what_needs_a_restart_is_named_with_its_place() {
 
 #[tokio::test]
 async fn a_key_that_is_replaced_in_its_file_is_taken() {
-    let peer = "clusterIdentifier: west\npeers: [{identifier: east, url: 'https://east.example', keyFile: key}]\n";
+    let peer =
+        "clusterIdentifier: west\npeers: [{identifier: east, url: 'https://east.example', keyFile: key}]\n";
     let mut followed = Followed::begin(peer);
     // The files with secrets are read once more when they begin to be followed.
     assert_eq!(followed.next().await, Reload::Unchanged);

@@ -17,7 +17,12 @@ use crate::serve::socket_address;
 const LONGEST: u64 = 31 * 24 * 3_600;
 
 /// Seconds as a number, or a number with `ms`, `s`, `m`, `h` or `d`; at least `least`.
-pub(super) fn duration(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, least: Duration) -> Option<Duration> {
+pub(super) fn duration(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    least: Duration,
+) -> Option<Duration> {
     let read = match &node.value {
         Value::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
         Value::Text(text) => parse_duration(text),
@@ -80,9 +85,7 @@ pub(super) fn share(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -
     if percent.is_none() {
         let message = format_args!("expected a percentage from 0% to 100%, found {}", node.value);
         reader.problem_with(path, node.at, message, || match &node.value {
-            Value::Float(part) if (0.0..=1.0).contains(part) => {
-                Some(format!("write \"{}%\"", part * 100.0))
-            }
+            Value::Float(part) if (0.0..=1.0).contains(part) => Some(format!("write \"{}%\"", part * 100.0)),
             _ => None,
         });
     }
@@ -97,12 +100,11 @@ fn addresses<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Option<Vec<T>> {
     let single;
-    let (list, is_list): (&[Node<'_>], bool) = match &node.value {
-        Value::List(list) => (list, true),
-        _ => {
-            single = [node.clone()];
-            (&single, false)
-        }
+    let (list, is_list): (&[Node<'_>], bool) = if let Value::List(list) = &node.value {
+        (list, true)
+    } else {
+        single = [node.clone()];
+        (&single, false)
     };
     if let [Node { value: Value::Text(off), .. }] = list
         && off == "off"
@@ -116,7 +118,9 @@ fn addresses<T>(
         let text = reader.text(node, path, "an address as text")?;
         match parse(text) {
             Ok(address) => found.push(address),
-            Err(_) if text == "off" => reader.problem(path, node.at, "off stands alone: it means no address at all"),
+            Err(_) if text == "off" => {
+                reader.problem(path, node.at, "off stands alone: it means no address at all")
+            }
             Err(error) => {
                 reader.problem(path, node.at, format_args!("{error}, or off"));
             }
@@ -137,14 +141,14 @@ pub(super) fn grpc(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
     addresses(reader, node, path, |text| Listen::from_str(text).map_err(|error| error.to_string()))
 }
 
-/// One address for HTTP, or none.
-pub(super) fn http(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Option<SocketAddr>> {
+/// One address for HTTP, or none: `off`.
+pub(super) fn http(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Vec<SocketAddr>> {
     let text = reader.text(node, path, "IP:PORT as text, or off")?;
     if text == "off" {
-        return Some(None);
+        return Some(Vec::new());
     }
     match socket_address(text, 8080) {
-        Ok(address) => Some(Some(address)),
+        Ok(address) => Some(vec![address]),
         Err(error) => {
             reader.problem(path, node.at, format_args!("{text:?} is no address: {error}, or off"));
             None
@@ -178,7 +182,11 @@ pub(super) fn namespace(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_
     let text = reader.text(node, path, "a namespace's name as text")?;
     let of_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edge = |c: Option<char>| c.is_some_and(|c| c != '-');
-    if text.len() <= 63 && text.chars().all(of_label) && edge(text.chars().next()) && edge(text.chars().next_back()) {
+    if text.len() <= 63
+        && text.chars().all(of_label)
+        && edge(text.chars().next())
+        && edge(text.chars().next_back())
+    {
         return Some(text.to_owned());
     }
     let message = format_args!(
@@ -207,7 +215,8 @@ pub(super) fn checked_key(text: &str) -> Result<SecretString, &'static str> {
 
 /// Octets in base64, at least one; `len` of them where it says.
 pub(super) fn octets(text: &str, len: Option<usize>, what: &str) -> Result<SecretSlice<u8>, String> {
-    let octets = BASE64_STANDARD.decode(text.trim()).map_err(|_| format!("{what} is no base64 (RFC 4648 §4)"))?;
+    let octets =
+        BASE64_STANDARD.decode(text.trim()).map_err(|_| format!("{what} is no base64 (RFC 4648 §4)"))?;
     match len {
         Some(len) if octets.len() != len => {
             Err(format!("{what} has {} octets, and {len} are expected", octets.len()))

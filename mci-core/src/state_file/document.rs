@@ -16,8 +16,8 @@ use crate::state_file::hostnames::{self, ANSWER_MODES, HostnameEntry, WHEN_ALL_D
 use crate::state_file::names::{self, Clusters};
 use crate::state_file::node::{Key, Node, Place, Value};
 use crate::state_file::problem::{Collected, Problem};
-use crate::state_file::reading;
 use crate::state_file::reader::{Given, Path, Reader, keys};
+use crate::state_file::reading;
 use crate::state_file::stream::Detail;
 use crate::state_file::text::Text;
 use crate::state_file::zones::{self, ZoneEntry};
@@ -193,7 +193,13 @@ impl Head {
         }
     }
 
-    pub(crate) fn read_zones(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, file: usize) {
+    pub(crate) fn read_zones(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        path: &Path<'_>,
+        file: usize,
+    ) {
         let mut index = 0;
         reader.list(node, path, "a list of zones", |reader, node, path| {
             let problems = reader.problem_count();

@@ -207,7 +207,11 @@ impl<'r> Reader<'r> {
                 || Some(format!("write \"{address}\"")),
             );
         } else {
-            self.problem(path, node.at, format_args!("expected {expected}, found {}", self.found(&node.value)));
+            self.problem(
+                path,
+                node.at,
+                format_args!("expected {expected}, found {}", self.found(&node.value)),
+            );
         }
     }
 
@@ -277,12 +281,7 @@ impl<'r> Reader<'r> {
     }
 
     /// A text.
-    pub fn text<'n>(
-        &mut self,
-        node: &'n Node<'_>,
-        path: &Path<'_>,
-        expected: &str,
-    ) -> Option<&'n str> {
+    pub fn text<'n>(&mut self, node: &'n Node<'_>, path: &Path<'_>, expected: &str) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) => return Some(text),
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
@@ -355,12 +354,14 @@ impl<'r> Reader<'r> {
                     .parse::<i64>()
                     .is_ok()
                     .then(|| format!("write {digits}, without quotes or a unit"));
-                let message = format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
+                let message =
+                    format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
                 self.problem_with(path, node.at, message, || hint);
                 None
             }
             _ => {
-                let message = format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
+                let message =
+                    format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
                 self.problem(path, node.at, message);
                 None
             }
@@ -376,7 +377,11 @@ impl<'r> Reader<'r> {
     ) -> Option<T> {
         let listed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let Value::Text(text) = &node.value else {
-            self.problem(path, node.at, format_args!("expected one of {}, found {}", listed(), self.found(&node.value)));
+            self.problem(
+                path,
+                node.at,
+                format_args!("expected one of {}, found {}", listed(), self.found(&node.value)),
+            );
             return None;
         };
         let found = words.iter().find(|(word, _)| word == text);
