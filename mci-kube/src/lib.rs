@@ -2,3 +2,18 @@
 //!
 //! It translates between the API server's objects and the types of `mci-core`, which decides. It refuses to know DNS
 //! messages and HTTP servers.
+
+pub mod client;
+pub mod content;
+pub mod crds;
+pub mod events;
+pub mod heartbeat;
+pub mod lease;
+pub mod names;
+mod pause;
+pub mod resources;
+pub mod rules;
+pub mod supply;
+pub mod translate;
+pub mod watch;
+pub mod write;
