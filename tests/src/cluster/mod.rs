@@ -40,6 +40,7 @@ mod credentials;
 mod discovery;
 mod etcd;
 mod member;
+mod mode;
 mod objects;
 mod server;
 mod slot;
@@ -49,6 +50,7 @@ pub use chart::RELEASE;
 pub use discovery::Resource;
 pub use etcd::{Etcd, Snapshot};
 pub use member::Cluster;
+pub use mode::{Mode, Replica, Setup};
 pub use objects::deployment;
 pub use server::Server;
 
@@ -64,7 +66,7 @@ pub struct Clusters {
     clusters: Vec<Cluster>,
     etcd: Etcd,
     folder: TempDir,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl Clusters {
@@ -77,8 +79,18 @@ impl Clusters {
     /// Starts them with more flags for the API servers.
     #[track_caller]
     pub fn start_with(count: usize, flags: &[&str]) -> Self {
+        Clusters::start_in(Some(Slot::take()), count, flags)
+    }
+
+    /// Starts them for a person: no test waits until they end.
+    #[track_caller]
+    pub fn start_beside_tests(count: usize) -> Self {
+        Clusters::start_in(None, count, &[])
+    }
+
+    #[track_caller]
+    fn start_in(slot: Option<Slot>, count: usize, flags: &[&str]) -> Self {
         assert!((1..=4).contains(&count), "between one and four clusters, not {count}");
-        let slot = Slot::take();
         let folder = TempDir::with_prefix("mci-test-").expect("a folder for the clusters can be made");
         let stages = folder.path().join("stages.yaml");
         std::fs::write(&stages, STAGES).expect("a file can be written");
