@@ -7,7 +7,6 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -31,7 +30,7 @@ const NAMESPACE: &str = "mci";
 const ZONE: &str = "gslb.example.com";
 
 /// How long clusters may take to start, with programs that are read from disk for the first time.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 
 /// Whole Kubernetes clusters on this machine: real API servers, pods that only seem to run.
 #[derive(Parser)]
@@ -82,37 +81,40 @@ fn run(up: &Up) -> Result<(), Box<dyn Error>> {
         cluster.node("n1");
     }
     let mut replicas = Vec::new();
-    let mut text = usage(&clusters);
+    let mut lines = usage(&clusters);
     if up.mci {
         for cluster in clusters.all() {
             let started = start_mci(cluster);
-            text += &mci_usage(cluster, &started);
+            lines.extend(mci_usage(cluster, &started));
             replicas.extend(started);
         }
     }
+    let text = lines.join("\n");
     if up.detached {
         let files = Files::new()?;
         let unfinished = files.ready.with_extension("new");
         fs::write(&unfinished, &text)?;
         fs::rename(unfinished, &files.ready)?;
     } else {
-        println!("{text}\nCtrl-C ends them.");
+        println!("{text}\n\nCtrl-C ends them.");
     }
     wait_for(&end, &mut replicas);
     Ok(())
 }
 
 /// How to speak to them.
-fn usage(clusters: &Clusters) -> String {
+fn usage(clusters: &Clusters) -> Vec<String> {
     let names: Vec<&str> = clusters.all().iter().map(Cluster::name).collect();
     let paths: Vec<String> = clusters.kubeconfigs().iter().map(|path| path.display().to_string()).collect();
-    let mut text = format!("Ready: {}. Each has one node, n1.\n\n", names.join(", "));
-    for (name, path) in names.iter().zip(&paths) {
-        text += &format!("  {name}  {path}\n");
-    }
-    text += &format!("\nexport KUBECONFIG={}\n", paths.join(":"));
-    text += &format!("{} --context {} get nodes\n", tool("kubectl", KUBERNETES_VERSION), names[0]);
-    text
+    let mut lines = vec![format!("Ready: {}. Each has one node, n1.", names.join(", ")), String::new()];
+    lines.extend(names.iter().zip(&paths).map(|(name, path)| format!("  {name}  {path}")));
+    lines.extend([String::new(), format!("export KUBECONFIG={}", paths.join(":"))]);
+    lines.extend(
+        names
+            .iter()
+            .map(|name| format!("{} --context {name} get nodes", tool("kubectl", KUBERNETES_VERSION))),
+    );
+    lines
 }
 
 /// A tool by its name where it is in the path, else by where it has been built.
@@ -138,17 +140,18 @@ fn start_mci(cluster: &Cluster) -> Vec<Replica> {
         .collect()
 }
 
-fn mci_usage(cluster: &Cluster, replicas: &[Replica]) -> String {
-    let mut text = format!("\nMCI in {}, namespace {NAMESPACE}, zone {ZONE}:\n", cluster.name());
-    for replica in replicas {
-        text += &format!("  {}  http://{}/metrics\n", replica.name(), replica.http());
-    }
-    if let Some(server) = replicas.last() {
+fn mci_usage(cluster: &Cluster, replicas: &[Replica]) -> Vec<String> {
+    let mut lines =
+        vec![String::new(), format!("MCI in {}, namespace {NAMESPACE}, zone {ZONE}:", cluster.name())];
+    lines.extend(
+        replicas.iter().map(|replica| format!("  {}  http://{}/metrics", replica.name(), replica.http())),
+    );
+    lines.extend(replicas.last().map(|server| {
         let dns = server.dns();
-        text += &format!("  dig @{} -p {} {ZONE} SOA\n", dns.ip(), dns.port());
-    }
-    text += &format!("  {} --kube-context {} list -A\n", tool("helm", HELM_VERSION), cluster.name());
-    text
+        format!("  dig @{} -p {} {ZONE} SOA", dns.ip(), dns.port())
+    }));
+    lines.push(format!("  {} --kube-context {} list -A", tool("helm", HELM_VERSION), cluster.name()));
+    lines
 }
 
 /// Until the end is asked for; says what of MCI ends before.
@@ -233,8 +236,7 @@ fn detach(up: &Up) -> Result<(), Box<dyn Error>> {
         (ended.is_some() || files.ready.exists()).then_some(())
     });
     if let Ok(text) = fs::read_to_string(&files.ready) {
-        std::io::stdout().write_all(text.as_bytes())?;
-        println!("\n`cargo xtask cluster down` ends them.");
+        println!("{text}\n\n`cargo xtask cluster down` ends them.");
         return Ok(());
     }
     let how = ended.map_or("did not become ready".to_owned(), |status| format!("ended with {status}"));

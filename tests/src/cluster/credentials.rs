@@ -1,4 +1,4 @@
-//! What a cluster's API server knows its clients by: an authority, a key for ServiceAccounts, an admin's token.
+//! What a cluster's API server knows its clients by: an authority, a key for `ServiceAccount`s, an admin's token.
 
 use std::fs;
 use std::net::SocketAddr;

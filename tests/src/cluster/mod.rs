@@ -63,7 +63,7 @@ const STAGES: &str = include_str!("stages.yaml");
 // Fields are dropped in order: servers before what they use.
 #[derive(Debug)]
 pub struct Clusters {
-    clusters: Vec<Cluster>,
+    members: Vec<Cluster>,
     etcd: Etcd,
     folder: TempDir,
     _slot: Option<Slot>,
@@ -100,8 +100,8 @@ impl Clusters {
         let starting: Vec<_> = (1..=count)
             .map(|number| member::Starting::new(number, folder.path(), etcd.address(), &flags))
             .collect();
-        let clusters = starting.into_iter().map(|starting| starting.finish(&stages)).collect();
-        Clusters { clusters, etcd, folder, _slot: slot }
+        let members = starting.into_iter().map(|starting| starting.finish(&stages)).collect();
+        Clusters { members, etcd, folder, _slot: slot }
     }
 
     /// One cluster for all tests of a program that run at the same time and do no harm to it: each works in
@@ -121,12 +121,12 @@ impl Clusters {
     /// One of them, counted from 0.
     #[track_caller]
     pub fn cluster(&self, index: usize) -> &Cluster {
-        &self.clusters[index]
+        &self.members[index]
     }
 
     /// All of them.
     pub fn all(&self) -> &[Cluster] {
-        &self.clusters
+        &self.members
     }
 
     /// What holds their state.
@@ -141,6 +141,6 @@ impl Clusters {
 
     /// Their kubeconfigs, in order.
     pub fn kubeconfigs(&self) -> Vec<PathBuf> {
-        self.clusters.iter().map(|cluster| cluster.kubeconfig().to_owned()).collect()
+        self.members.iter().map(|cluster| cluster.kubeconfig().to_owned()).collect()
     }
 }

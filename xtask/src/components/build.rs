@@ -37,7 +37,7 @@ fn compile(program: &Program, what: &str, folder: &Path) -> Result<()> {
         }
         Source::GoModule { module, package, stamp } => {
             let mut command = golang::toolchain()?.command();
-            let stamps: String = stamp.iter().map(|variable| format!(" -X {variable}")).collect();
+            let stamps: String = stamp.iter().flat_map(|variable| [" -X ", variable]).collect();
             command.current_dir(shell::repository().join("xtask/tools").join(module));
             command.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &format!("-s -w{stamps}")]);
             command.arg("-o").arg(folder.join(program.name)).arg(package);
