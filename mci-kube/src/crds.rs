@@ -11,14 +11,22 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::resources::{
-    CYCLOPS_GROUP, Cluster, ClusterCache, ClusterSpec, ClusterStatus, CyclopsGslb, Gslb, GslbFields, GslbStatus,
-    HostnameCache, ObjectName, ResourceCache, ServiceCache, VERSION,
+    CYCLOPS_GROUP, Cluster, ClusterCache, ClusterSpec, ClusterStatus, CyclopsGslb, Gslb, GslbFields,
+    GslbStatus, HostnameCache, ObjectName, ResourceCache, ServiceCache, VERSION,
 };
 use crate::rules::{CLUSTER_NAME, MAX_HOSTNAME, NOT_BOTH, REQUIRED};
 
 /// All of them, in the order in which they are listed and installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![gslb(), cyclops_gslb(), cluster(), cluster_cache(), hostname_cache(), resource_cache(), service_cache()]
+    vec![
+        gslb(),
+        cyclops_gslb(),
+        cluster(),
+        cluster_cache(),
+        hostname_cache(),
+        resource_cache(),
+        service_cache(),
+    ]
 }
 
 /// One as YAML.
@@ -59,7 +67,12 @@ fn cyclops_gslb() -> CustomResourceDefinition {
         "required": ["spec"],
         "properties": {"spec": spec(derived::<GslbFields>()), "status": derived::<GslbStatus>()},
     });
-    definition::<CyclopsGslb>(&Kind { short: &["cyclopsgslb"], status: true, columns: gslb_columns(), schema })
+    definition::<CyclopsGslb>(&Kind {
+        short: &["cyclopsgslb"],
+        status: true,
+        columns: gslb_columns(),
+        schema,
+    })
 }
 
 /// The fields where they stand under `spec`: there defaults and required fields can be stated.
@@ -160,7 +173,12 @@ fn hostname_cache() -> CustomResourceDefinition {
     );
     let columns = json!([
         column("Hostname", "string", ".hostname", "The name that is answered"),
-        column("Clusters", "string", ".endpoints[*].clusterIdentifier", "The first cluster that publishes it"),
+        column(
+            "Clusters",
+            "string",
+            ".endpoints[*].clusterIdentifier",
+            "The first cluster that publishes it"
+        ),
         column("Address", "string", ".addresses[*].ipAddress", "Its first ready address"),
         age(),
     ]);
@@ -302,8 +320,9 @@ fn derived<T: JsonSchema>() -> Value {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    let settings =
-        settings.with_transform(kube::core::schema::StructuralSchemaRewriter).with_transform(kube::core::schema::OptionalEnum);
+    let settings = settings
+        .with_transform(kube::core::schema::StructuralSchemaRewriter)
+        .with_transform(kube::core::schema::OptionalEnum);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     take(&mut schema, "title");
     structural(&mut schema);
