@@ -130,6 +130,39 @@ spec:
 }
 
 #[test]
+fn the_gateway_api_is_there_once_it_is_applied() {
+    if !require::present(&[Component::Kubernetes, Component::GatewayApi]) {
+        return;
+    }
+    let clusters = Clusters::start(1);
+    let cluster = clusters.cluster(0);
+    let kinds = || -> BTreeSet<String> {
+        let found = cluster.api().discover().into_iter();
+        found.filter(|found| found.group == "gateway.networking.k8s.io").map(|found| found.kind).collect()
+    };
+    assert_eq!(kinds(), BTreeSet::new());
+    cluster.apply_gateway_api();
+    let kinds = kinds();
+    for kind in ["Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "ReferenceGrant"] {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+    cluster.apply(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway, namespace: default}
+spec: {gatewayClassName: test, listeners: [{name: http, port: 80, protocol: HTTP}]}
+",
+    );
+    cluster.set_gateway_addresses("default", "gateway", &["192.0.2.1", "lb.example.com"]);
+    let gateway = cluster.api().get("gateways.gateway.networking.k8s.io", "default", "gateway").unwrap();
+    assert_eq!(
+        gateway["status"]["addresses"],
+        json!([{"type": "IPAddress", "value": "192.0.2.1"}, {"type": "Hostname", "value": "lb.example.com"}])
+    );
+}
+
+#[test]
 fn a_service_account_comes_with_its_own_token_and_may_do_nothing_yet() {
     if !require::present(&[Component::Kubernetes]) {
         return;

@@ -6,6 +6,7 @@ use std::process::{self, Command};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use super::{Program, Source, golang};
 use crate::shell;
@@ -43,6 +44,13 @@ fn compile(program: &Program, what: &str, folder: &Path) -> Result<()> {
             command.arg("-o").arg(folder.join(program.name)).arg(package);
             shell::run_with_progress(what, &mut command)
         }
+        Source::GoFiles { module, folder: files } => {
+            let mut command = golang::toolchain()?.command();
+            command.args(["mod", "download", "-json", &format!("{module}@v{}", program.version)]);
+            let said: Value = serde_json::from_str(&shell::output(&mut command)?)?;
+            let downloaded = said.get("Dir").and_then(Value::as_str).context("go said no folder")?;
+            copy_files(&Path::new(downloaded).join(files), &folder.join(program.name))
+        }
         Source::Cargo => {
             let mut command =
                 shell::cargo(["install", "--locked", program.name, "--version", program.version]);
@@ -53,6 +61,19 @@ fn compile(program: &Program, what: &str, folder: &Path) -> Result<()> {
             Ok(fs::remove_dir_all(folder.join("target"))?)
         }
     }
+}
+
+/// The files of a folder, and not those of folders in it.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            // Not copied with its rights: Go's cache is read-only.
+            fs::write(to.join(entry.file_name()), fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
 }
 
 fn put_in_place(program: &Program, root: &Path, unfinished: &Path) -> Result<()> {
@@ -66,6 +87,9 @@ fn put_in_place(program: &Program, root: &Path, unfinished: &Path) -> Result<()>
     let executable = program.executable(root);
     if !executable.exists() {
         bail!("the build ended well, but {} is not there", executable.display());
+    }
+    if matches!(program.source, Source::GoFiles { .. }) {
+        return Ok(());
     }
     // A version that cannot even be asked for help is broken: better known now than in the middle of a test.
     shell::output(Command::new(&executable).arg("--help").stderr(process::Stdio::null()))
