@@ -11,22 +11,34 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::{Layer, Registry, reload};
 
 /// How much is logged, and in which form.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs (on stderr)")]
 pub(crate) struct LogOptions {
     /// error, warn, info, debug or trace; or by module, such as info,mci_dns=debug
-    #[arg(long = "log-level", env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
+    #[arg(id = "log_level", long = "log-level", env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
     pub(crate) level: Targets,
 
     /// One line of text, or one JSON object, for each event
-    #[arg(long = "log-format", env = "MCI_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        env = "MCI_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) format: Format,
 
     /// Log one in N queries; 0 logs none
-    #[arg(long = "log-queries", env = "MCI_LOG_QUERIES", value_name = "N", default_value_t = 0)]
+    #[arg(
+        id = "log_queries",
+        long = "log-queries",
+        env = "MCI_LOG_QUERIES",
+        value_name = "N",
+        default_value_t = 0
+    )]
     pub(crate) queries: u32,
 }
 
@@ -39,7 +51,8 @@ pub(crate) enum Format {
     Json,
 }
 
-fn levels(text: &str) -> Result<Targets, String> {
+/// Reads levels.
+pub(crate) fn levels(text: &str) -> Result<Targets, String> {
     Targets::from_str(text).map_err(|_| {
         "write error, warn, info, debug, trace or off, or one for each module: info,mci_dns=debug".to_owned()
     })
@@ -50,6 +63,27 @@ pub(crate) fn install(options: &LogOptions) {
     let colour = crate::colour::is_on(&io::stderr());
     let layer = layer(options.format, colour, io::stderr);
     Registry::default().with(layer.with_filter(options.level.clone())).init();
+}
+
+/// The levels of what is logged, which may change while a program runs.
+#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
+#[derive(Clone, Debug)]
+pub(crate) struct Levels(reload::Handle<Targets, Registry>);
+
+#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
+impl Levels {
+    /// Sends what is logged from now on to stderr.
+    pub(crate) fn install(level: Targets, format: Format) -> Self {
+        let (filter, handle) = reload::Layer::new(level);
+        let colour = crate::colour::is_on(&io::stderr());
+        Registry::default().with(layer(format, colour, io::stderr).with_filter(filter)).init();
+        Self(handle)
+    }
+
+    /// Logs by other levels from now on.
+    pub(crate) fn set(&self, level: Targets) {
+        self.0.reload(level).expect("the subscriber lives as long as the program");
+    }
 }
 
 fn layer<S, W>(format: Format, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>

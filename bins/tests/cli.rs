@@ -39,6 +39,8 @@ fn every_command_has_help_with_examples() {
         "state",
         "completions",
         "dns-server",
+        "operator",
+        "orchestrator",
     ];
     for command in commands {
         let ran = mci(&[command, "--help"]);

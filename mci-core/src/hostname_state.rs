@@ -174,30 +174,38 @@ impl Endpoint {
         self.ready
     }
 
-    /// Everything that it says.
+    /// All that it says, to be taken apart in full by whoever writes it down.
     pub fn parts(&self) -> EndpointParts<'_> {
         let Self { cluster, addresses, targets, priority, weight, ready, policy, changed } = self;
-        let (priority, weight, ready, changed) = (*priority, *weight, *ready, *changed);
-        EndpointParts { cluster, addresses, targets, priority, weight, ready, policy, changed }
+        EndpointParts {
+            cluster,
+            addresses,
+            targets,
+            priority: *priority,
+            weight: *weight,
+            ready: *ready,
+            policy,
+            changed: *changed,
+        }
     }
 }
 
-/// Everything that an [`Endpoint`] says, for whoever writes it down.
+/// An [`Endpoint`], taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointParts<'a> {
     /// The cluster that offers it.
     pub cluster: &'a ClusterId,
-    /// Its addresses.
+    /// Its addresses, each once, in the order in which they were given.
     pub addresses: &'a [IpAddr],
-    /// Its target names (R9).
+    /// Its target names, each once, in the order in which they were given (R9).
     pub targets: &'a [Hostname],
-    /// Higher wins (R4).
+    /// The highest that is eligible answers (R4).
     pub priority: i64,
     /// Its share is `weight / sum` (R5).
     pub weight: u32,
-    /// Whether it is ready (R14).
+    /// Ready or not (R14).
     pub ready: bool,
-    /// What its cluster publishes as the hostname's policy (R10).
+    /// What this cluster publishes as the hostname's policy (R10).
     pub policy: &'a Policy,
     /// The publisher's Unix time of its last change (D7).
     pub changed: u32,

@@ -43,14 +43,19 @@ impl Intake {
         self.withdrawals.goes(hostname, now);
     }
 
-    /// Everything that the source has: what is held and not among it would go.
+    /// Everything that the source has: what is held and not among it would go. What is `unread` is there too, and stays
+    /// as it is held.
     pub fn replace(
         &mut self,
         edit: &mut Edit,
         states: impl IntoIterator<Item = HostnameState>,
+        unread: impl IntoIterator<Item = Hostname>,
         now: Duration,
     ) {
-        let mut listed = HashSet::new();
+        let mut listed: HashSet<Hostname> = unread.into_iter().collect();
+        for hostname in &listed {
+            self.withdrawals.returns(hostname);
+        }
         for state in states {
             listed.insert(state.hostname().clone());
             self.put(edit, state);

@@ -4,12 +4,19 @@
 //! messages and HTTP servers.
 
 pub mod client;
+pub mod content;
+pub mod crds;
+pub mod decode;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
 pub mod names;
+pub mod offline;
 mod pause;
 pub mod resources;
 pub mod rules;
+mod shards;
+pub mod supply;
+pub mod translate;
 pub mod watch;
 pub mod write;

@@ -10,15 +10,13 @@
 
 use core::fmt::Write as _;
 
-use mci_core::{ClusterId, Hostname};
+use mci_core::{ClusterId, Hostname, Shard};
 use sha2::{Digest, Sha256};
 
 use crate::resources::{ClusterCache, HostnameCache, ObjectName, ResourceCache, ServiceCache};
 
 /// The cluster that a ClusterCache belongs to: for people and the admission policy; no watch selects by it.
 pub const CLUSTER_LABEL: &str = "mci.dev/cluster";
-/// The number of shards of one cluster: part of the format.
-pub const SHARDS: u16 = 1_024;
 
 const READABLE: usize = 32;
 
@@ -28,9 +26,9 @@ pub fn hostname_cache(hostname: &Hostname) -> String {
 }
 
 /// The name of one shard of a cluster's ClusterCache.
-pub fn cluster_cache(cluster: &ClusterId, shard: u16) -> String {
+pub fn cluster_cache(cluster: &ClusterId, shard: Shard) -> String {
     let mut name = derived('c', cluster.as_str());
-    let _ = write!(name, "-s{shard:03x}");
+    let _ = write!(name, "-s{shard}");
     name
 }
 
@@ -76,7 +74,7 @@ impl DerivedName for HostnameCache {
 
 impl DerivedName for ClusterCache {
     fn derived_name(&self) -> Option<String> {
-        let shard = self.shard.filter(|shard| *shard < SHARDS)?;
+        let shard = Shard::try_from(self.shard?).ok()?;
         Some(cluster_cache(&self.cluster.as_deref()?.parse().ok()?, shard))
     }
 }
@@ -96,4 +94,52 @@ impl DerivedName for ServiceCache {
 /// Whether an object has the name that its content asks for; one that has not is nobody's.
 pub fn is_ours<K: DerivedName + kube::Resource>(object: &K) -> bool {
     object.derived_name().is_some_and(|name| object.meta().name.as_ref() == Some(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hostname(text: &str) -> Hostname {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_name_is_the_kind_then_what_people_read_then_the_hash() {
+        assert_eq!(
+            hostname_cache(&hostname("*.App_1.example.com.")),
+            "h---app-1-example-com-e0967ef609fa9b0f6ac2c66c3a621f3a"
+        );
+    }
+
+    #[test]
+    fn no_name_is_longer_than_an_object_name_may_be() {
+        let long = format!("{0}.{0}.{0}", "a".repeat(63));
+        let name = hostname_cache(&hostname(&long));
+        assert_eq!(name.len(), 2 + 32 + 1 + 32);
+    }
+
+    #[test]
+    fn a_shard_is_the_end_of_its_name_in_three_hexadecimal_digits() {
+        let west: ClusterId = "west".parse().unwrap();
+        let names = [0, 1_023].map(|shard| cluster_cache(&west, Shard::try_from(shard).unwrap()));
+        let base = derived('c', "west");
+        assert_eq!(names, [format!("{base}-s000"), format!("{base}-s3ff")]);
+    }
+
+    #[test]
+    fn an_object_under_another_name_than_its_contents_is_nobodys() {
+        let cache = |name: &str, hostname: Option<&str>| HostnameCache {
+            hostname: hostname.map(str::to_owned),
+            ..HostnameCache::named(name)
+        };
+        let name = hostname_cache(&hostname("app.example"));
+        assert!(is_ours(&cache(&name, Some("app.example"))));
+        assert!(!is_ours(&cache(&name, Some("APP.example"))), "another spelling");
+        assert!(!is_ours(&cache(&name, Some("other.example"))));
+        assert!(!is_ours(&cache(&name, Some("a..b"))));
+        assert!(!is_ours(&cache(&name, None)));
+        // What the .NET application wrote.
+        assert!(!is_ours(&cache("app.example", Some("app.example"))));
+    }
 }

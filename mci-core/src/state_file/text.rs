@@ -51,6 +51,11 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The name that messages give it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Line and column of a place, both counted from 1.
     pub fn line_and_column(&self, place: Place) -> (Option<u32>, Option<u32>) {
         let number = |n: usize| u32::try_from(n).ok();

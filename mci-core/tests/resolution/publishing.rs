@@ -196,14 +196,14 @@ fn taken_in(count: usize) -> (Live, Intake, Vec<HostnameState>) {
     let states: Vec<_> = (0..count)
         .map(|i| hostname(&format!("n{i:03}.z.example"), [endpoint("west", &["192.0.2.1"])]))
         .collect();
-    live.edit(|edit| intake.replace(edit, states.clone(), seconds(0)));
+    live.edit(|edit| intake.replace(edit, states.clone(), [], seconds(0)));
     (live, intake, states)
 }
 
 #[test]
 fn r26_a_server_that_is_told_of_nothing_goes_on_answering() {
     let (live, mut intake, states) = taken_in(30);
-    live.edit(|edit| intake.replace(edit, [], seconds(10)));
+    live.edit(|edit| intake.replace(edit, [], [], seconds(10)));
     live.edit(|edit| assert_eq!(intake.due(edit, seconds(12)).newly_held.len(), 30));
     assert_eq!((live.load().hostname_count(), intake.held().len()), (30, 30));
     live.edit(|edit| intake.put(edit, states[0].clone()));
@@ -228,12 +228,23 @@ fn r26_a_few_hostnames_go_when_they_have_settled() {
 fn r26_after_a_start_it_is_decided_at_once() {
     let (live, mut intake, states) = taken_in(30);
     live.edit(|edit| {
-        intake.replace(edit, states[..20].to_vec(), seconds(10));
+        intake.replace(edit, states[..20].to_vec(), [], seconds(10));
         assert_eq!(intake.settle(edit, seconds(10)).released.len(), 10);
     });
     live.edit(|edit| {
-        intake.replace(edit, [], seconds(11));
+        intake.replace(edit, [], [], seconds(11));
         assert_eq!(intake.settle(edit, seconds(11)).newly_held.len(), 20);
     });
     assert_eq!(live.load().hostname_count(), 20);
+}
+
+#[test]
+fn r26_what_is_there_and_cannot_be_read_stays_as_it_was() {
+    let (live, mut intake, states) = taken_in(5);
+    let unread = states[4].hostname().clone();
+    live.edit(|edit| {
+        intake.replace(edit, states[..3].to_vec(), [unread.clone()], seconds(10));
+        assert_eq!(intake.settle(edit, seconds(10)).released, [states[3].hostname().clone()]);
+    });
+    assert_eq!(live.load().hostname_state(&unread).as_ref(), Some(&states[4]));
 }

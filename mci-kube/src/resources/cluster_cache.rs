@@ -25,7 +25,7 @@ pub struct ClusterCache {
     pub cluster: Option<String>,
     /// The shard's number, 0 to 1,023.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shard: Option<u16>,
+    pub shard: Option<u64>,
     /// The term of the leader that wrote it.
     #[serde(default)]
     pub term: u64,
