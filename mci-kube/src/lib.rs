@@ -9,6 +9,7 @@ pub mod crds;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
+pub mod manifest;
 pub mod names;
 pub mod offline;
 mod pause;
