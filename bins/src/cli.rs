@@ -131,17 +131,7 @@ pub(crate) struct DnsServer {
     pub(crate) cluster: ClusterOptions,
 
     /// Serve these state files, or directories of them, with no cluster
-    #[arg(
-        long,
-        value_name = "FILE",
-        num_args = 1..,
-        conflicts_with_all = [
-            "config", "kubeconfig", "context", "cluster_identifier", "namespace", "source", "snapshot_file", "zones",
-            "default_ttl", "default_answer_mode", "default_when_all_down", "dns_server_name", "outside_zones",
-            "max_addresses", "dns_refresh_interval", "withdrawal_settle", "withdrawal_share", "withdrawal_count",
-            "withdrawal_hold", "otlp_endpoint",
-        ]
-    )]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["kubeconfig", "context"])]
     pub(crate) standalone: Vec<PathBuf>,
 
     #[command(flatten)]

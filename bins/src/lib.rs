@@ -94,6 +94,9 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Standalone(arguments) => serve::serve(arguments.files.clone(), &arguments.serve, out),
         Command::DnsServer(arguments) if !arguments.standalone.is_empty() => {
+            if let Some(flag) = arguments.written.of_clusters_only() {
+                anyhow::bail!("{flag} cannot be used with --standalone: state files hold what is answered");
+            }
             serve::serve(arguments.standalone.clone(), &arguments.serve, out)
         }
         Command::DnsServer(arguments) => of_cluster("dns-server", &arguments.cluster, &arguments.written),
@@ -125,10 +128,8 @@ fn of_cluster<const OF: u8>(
     written: &Written<OF>,
 ) -> anyhow::Result<ExitCode> {
     let file = cluster.config.as_deref();
-    let (config, _) = config::load(file, written, Environment::of_process()).map_err(|problems| {
-        let what = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-        facts::wrong(&what, &problems)
-    })?;
+    let (config, _) = config::load(file, written, Environment::of_process())
+        .map_err(|problems| facts::wrong(&"the configuration", &problems))?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }

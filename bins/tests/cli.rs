@@ -40,6 +40,8 @@ fn every_command_has_help_with_examples() {
         "crds",
         "completions",
         "dns-server",
+        "operator",
+        "orchestrator",
     ];
     for command in commands {
         let ran = mci(&[command, "--help"]);

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod content;
 pub mod crds;
+pub mod decode;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
@@ -15,6 +16,7 @@ pub mod offline;
 mod pause;
 pub mod resources;
 pub mod rules;
+mod shards;
 pub mod supply;
 pub mod translate;
 pub mod watch;

@@ -119,7 +119,7 @@ impl Environment {
     /// `Peers__0__Url` and its like.
     fn lists(&self, values: &mut Values, problems: &mut Collected, warnings: &mut Collected) {
         for list in LISTS {
-            let mut items: BTreeMap<(u64, String), Vec<(String, &'static str, String)>> = BTreeMap::new();
+            let mut items: BTreeMap<(u64, String), Item> = BTreeMap::new();
             for (name, value) in &self.0 {
                 let Some(rest) = strip_prefix_ignoring_case(name, list.prefix) else { continue };
                 match list.parse(rest) {
@@ -173,6 +173,9 @@ fn is_service_link(name: &str) -> bool {
         || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// The variables of one item: name, key in the item, value.
+type Item = Vec<(String, &'static str, String)>;
+
 /// A list that the .NET application spreads over variables.
 #[derive(Debug)]
 pub(super) struct ListOf {
@@ -222,7 +225,7 @@ impl ListOf {
     }
 
     /// The list as a file would have it. Line N of its places is the Nth of `names`.
-    fn node(&self, items: &[Vec<(String, &'static str, String)>]) -> (Vec<String>, Node<'static>) {
+    fn node(&self, items: &[Item]) -> (Vec<String>, Node<'static>) {
         let mut names = Vec::new();
         let mut list = Vec::new();
         for item in items {
@@ -269,7 +272,7 @@ fn strip_prefix_ignoring_case<'n>(name: &'n str, prefix: &str) -> Option<&'n str
 #[derive(Default)]
 pub(super) struct Values {
     texts: Vec<(&'static Key, String, String)>,
-    lists: Vec<(&'static ListOf, Vec<Vec<(String, &'static str, String)>>)>,
+    lists: Vec<(&'static ListOf, Vec<Item>)>,
     pub(super) responsible_email: Option<String>,
     pub(super) pod_namespace: Option<String>,
 }

@@ -157,8 +157,8 @@ impl Inner {
                 (_, origin) => (origin.map(ToString::to_string).unwrap_or_default(), None),
             };
             let mut problem =
-                Problem::of(&file, key, "it differs from what this process runs with: needs a restart")
-                    .hint("restart it, or set it back: until then nothing of this version is taken");
+                Problem::of(&file, key, "needs a restart: it differs from what this process runs with")
+                    .hint("until then, or until it is set back, nothing of this version is taken");
             problem.line = line;
             problems.push(|| problem);
         }

@@ -110,7 +110,7 @@ impl ClusterClient {
 }
 
 /// The namespace and name of an object of ours.
-pub(crate) fn key_of<K: Kind>(object: &K) -> ObjectKey {
+fn key_of<K: Kind>(object: &K) -> ObjectKey {
     let meta = object.meta();
     ObjectKey::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
 }

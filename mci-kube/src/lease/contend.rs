@@ -51,23 +51,14 @@ impl Contender {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let step = self.election.next(Instant::now());
-            let until = match &step {
-                Step::Wait(at) => {
-                    // The end of a tenure is told when it comes.
-                    let end = self.election.tenure(Instant::now()).map(|(_, until)| until);
-                    Some(end.map_or(*at, |end| end.min(*at)))
-                }
-                Step::Look | Step::Take { .. } | Step::Renew { .. } => None,
-            };
+            let end = self.election.tenure(Instant::now()).map(|(_, until)| until);
+            let claim = self.claim.clone();
             tokio::select! {
                 // A stop does not wait for a request: what it did is found out by the release.
                 () = stop.cancelled() => break,
-                () = async {
-                    match until {
-                        Some(at) => sleep_until(at).await,
-                        None => self.act(step).await,
-                    }
-                } => {}
+                () = self.act(step) => {}
+                // The end of a tenure is told when it comes, whatever is being waited for.
+                lapsed = lapse(&claim, end) => match lapsed {},
             }
             self.tell();
         }
@@ -77,7 +68,7 @@ impl Contender {
     async fn act(&mut self, step: Step) {
         let sent = Instant::now();
         let done = match step {
-            Step::Wait(_) => return,
+            Step::Wait(at) => return sleep_until(at).await,
             Step::Look => self.look().await,
             Step::Take { above } => self.write(sent, above.max((self.options.floor)()) + 1).await,
             Step::Renew { term } => self.write(sent, term).await,
@@ -161,6 +152,17 @@ impl Contender {
             Err(error) => warn!(lease, %error, "Leadership could not be released: it ends by itself"),
         }
     }
+}
+
+/// Never: a request that is under way at the end of a tenure goes on.
+enum Lapsed {}
+
+async fn lapse(claim: &Claim, end: Option<Instant>) -> Lapsed {
+    if let Some(end) = end {
+        sleep_until(end).await;
+        claim.set(None);
+    }
+    std::future::pending().await
 }
 
 async fn limited<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {

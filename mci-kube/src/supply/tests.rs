@@ -14,6 +14,7 @@ use super::hostnames::{ByHostname, ByShard};
 use super::*;
 use crate::content;
 use crate::content::shard::Version as ShardVersion;
+use crate::decode;
 use crate::resources::{ClusterSpec, ClusterStatus, OverrideFields};
 use crate::watch::{Change, Listing, Malformed, ObjectKey, Observed, Relist, Version};
 

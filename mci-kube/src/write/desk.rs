@@ -228,6 +228,8 @@ struct Entry<W: Wanted> {
     refused: bool,
     /// The floor when what is in flight was decided.
     asked: Version,
+    /// Something else is wanted than when what is in flight was decided.
+    reworded: bool,
     /// Nothing was said or seen since our own last write but the answer to it.
     echo: bool,
     /// When it may be written again.
@@ -248,6 +250,7 @@ impl<W: Wanted> Default for Entry<W> {
             look: false,
             refused: false,
             asked: Version(0),
+            reworded: false,
             echo: false,
             rested: None,
             pause: Pause::default(),
@@ -339,6 +342,7 @@ impl<W: Wanted> State<W> {
         entry.want = want;
         entry.refused = false;
         entry.echo = false;
+        entry.reworded = true;
         self.mark(&key);
     }
 
@@ -501,6 +505,7 @@ impl<W: Wanted> State<W> {
             }
             entry.in_flight = true;
             entry.asked = entry.floor;
+            entry.reworded = false;
             self.in_flight += 1;
             return Some(Job { key, action });
         }
@@ -521,7 +526,7 @@ impl<W: Wanted> State<W> {
                 if seen.version > entry.floor {
                     let version = seen.version;
                     entry.see(Some(seen), version);
-                    entry.echo = true;
+                    entry.echo = !entry.reworded;
                 }
             }
             Done::Deleted => {

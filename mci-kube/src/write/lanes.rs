@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn changes_may_take_all_sixteen() {
         let lanes = Lanes::default();
-        assert_eq!(fill(&lanes, Lane::Changes).len(), 16);
+        let changes = fill(&lanes, Lane::Changes);
+        assert_eq!(changes.len(), 16);
         assert!(begin(&lanes, Lane::Bulk).is_none());
     }
 
