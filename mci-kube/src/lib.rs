@@ -10,6 +10,7 @@ pub mod decode;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
+pub mod manifest;
 pub mod names;
 pub mod offline;
 pub mod orchestrator;
