@@ -244,8 +244,9 @@ impl<'a> Input<'a> {
         for problem in &problems {
             renamed.push(|| named(sources, problem.clone()));
         }
+        // More than are kept: they are counted.
         for _ in problems.iter().len()..problems.count() {
-            renamed.push(|| Problem::of("", "", "…"));
+            renamed.push(|| Problem::default());
         }
         Err(renamed.into_problems())
     }
