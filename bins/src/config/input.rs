@@ -216,6 +216,11 @@ impl<'a> Input<'a> {
         taken
     }
 
+    /// Whether any source names a key, right or wrong.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.iter().any(|given| given.key == key)
+    }
+
     /// A mistake that shows when several keys are looked at together, at the place of one of them.
     pub(super) fn wrong(&mut self, key: &'static str, message: impl Into<String>, hint: Option<&str>) {
         let given = self.given.iter().find(|given| given.key == key);

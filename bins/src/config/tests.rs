@@ -371,7 +371,7 @@ fn stored_keys_need_their_salt() {
     let keys = format!("apiKeys: [{{clusterIdentifier: east, key: {HASH}}}]");
     insta::assert_snapshot!(wrong_file(&keys), @"c.yaml:1:10: apiKeys: keys are stored with `clusterSalt`, which is missing");
     let empty = format!("clusterSaltFile: /dev/null\n{keys}");
-    insta::assert_snapshot!(wrong_file(&empty), @"");
+    insta::assert_snapshot!(wrong_file(&empty), @"c.yaml:1:18: clusterSaltFile: the salt is empty");
 }
 
 #[test]
