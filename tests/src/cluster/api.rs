@@ -39,6 +39,8 @@ pub struct Refused {
     pub reason: String,
     /// In words.
     pub message: String,
+    /// Field and message of each cause, in its order; `<nil>` is the object as a whole.
+    pub causes: Vec<(String, String)>,
 }
 
 /// An answer.
@@ -298,11 +300,18 @@ fn namespace(object: &Value) -> &str {
 }
 
 pub(super) async fn send(client: &Client, patience: Duration, request: Request<Vec<u8>>) -> Answer {
-    let silent = |message: String| Refused { code: 0, reason: "NoAnswer".to_owned(), message };
+    let silent =
+        |message: String| Refused { code: 0, reason: "NoAnswer".to_owned(), message, causes: Vec::new() };
     match tokio::time::timeout(patience, client.request::<Value>(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => {
-            Err(Refused { code: status.code, reason: status.reason, message: status.message })
+            let causes = status.details.into_iter().flat_map(|details| details.causes);
+            Err(Refused {
+                code: status.code,
+                reason: status.reason,
+                message: status.message,
+                causes: causes.map(|cause| (cause.field, cause.message)).collect(),
+            })
         }
         Ok(Err(error)) => Err(silent(error.to_string())),
         Err(_) => Err(silent(format!("no answer in {patience:?}"))),
