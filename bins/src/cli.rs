@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Test(Test),
     Validate(Validate),
     State(State),
+    Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
     Operator(Operator),
@@ -323,6 +324,7 @@ pub(crate) struct Test {
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
+  mci validate manifests/app.yaml
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
@@ -351,6 +353,16 @@ pub(crate) struct State {
     #[arg(short, long = "output", value_name = "FORMAT", default_value = "yaml")]
     pub(crate) output: StateFormat,
 }
+
+/// Print the CustomResourceDefinitions of MCI's resources
+///
+/// They are those of the chart. Each has the rules that `mci validate` applies without a cluster.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci crds | kubectl apply --server-side -f -
+  mci crds | kubectl diff --server-side -f -       # whether a cluster has those of this version")]
+pub(crate) struct Crds {}
 
 /// Print the completion script of a shell
 #[derive(Args, Debug)]

@@ -14,6 +14,7 @@ mod files;
 mod follow;
 mod holder;
 mod init;
+mod manifests;
 mod policy;
 mod progress;
 mod serve;
@@ -109,6 +110,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(arguments) => commands::simulate(arguments, out),
         Command::Test(arguments) => commands::test(arguments, out),
         Command::Validate(arguments) => commands::validate(arguments, out),
+        Command::Crds(_) => commands::crds(out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();

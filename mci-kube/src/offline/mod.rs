@@ -66,6 +66,12 @@ impl Offline {
         Self { kinds: crds::all().iter().flat_map(kinds).collect(), cel: kube_cel::Validator::new() }
     }
 
+    /// The kinds of a group of ours; none of another group.
+    pub fn kinds_of(group: &str) -> Vec<String> {
+        let crds = crds::all();
+        crds.iter().filter(|crd| crd.spec.group == group).map(|crd| crd.spec.names.kind.clone()).collect()
+    }
+
     /// Whether an object is of a kind that is checked here.
     pub fn knows(&self, object: &Value) -> bool {
         self.kind(object).is_some()
