@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod cluster;
 mod components;
 mod crds;
 mod fuzz;
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Arguments),
     /// Build or install what tests and benchmarks run against, where it is missing
     Components(components::Arguments),
+    /// Whole Kubernetes clusters on this machine, as the tests have them
+    Cluster(cluster::Arguments),
     /// Generate the code of the gRPC services from `proto/`
     Proto {
         /// Only say whether what is committed is current
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Components(arguments) => components::run(&arguments),
+        Task::Cluster(arguments) => cluster::run(&arguments),
         Task::Proto { check } => proto::run(check),
         Task::Crds { check } => crds::run(check),
         Task::Bench(arguments) => bench::run(&arguments),
