@@ -318,7 +318,8 @@ pub(crate) struct Test {
 /// Check anything that MCI reads, without a cluster
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
-/// they name; configuration files each by itself, without the environment. The exit code is 2 if there is a mistake.
+/// they name; configuration files each by itself, without the environment; Kubernetes manifests by the rules of the CRDs,
+/// in the API server's words (objects of other kinds are passed over). The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -328,7 +329,7 @@ Examples:
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
-    /// State files, policy tests, configuration files, or directories of them
+    /// State files, policy tests, manifests, configuration files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 

@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod cluster;
 mod components;
+mod crds;
 mod fuzz;
+mod generated;
 mod proto;
 mod shell;
 mod steps;
@@ -38,6 +40,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Generate the CustomResourceDefinitions of the chart from the Rust types
+    Crds {
+        /// Only say whether what is committed is current
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure MCI beside other servers and print one table of ratios; with --check, judge a report
     Bench(bench::Arguments),
     /// Run each fuzz target for a while, with the nightly toolchain
@@ -50,6 +58,7 @@ fn main() -> ExitCode {
         Task::Components(arguments) => components::run(&arguments),
         Task::Cluster(arguments) => cluster::run(&arguments),
         Task::Proto { check } => proto::run(check),
+        Task::Crds { check } => crds::run(check),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
