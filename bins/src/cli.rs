@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
 
+use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written};
 use crate::dig::record_type;
 use crate::serve::ServeOptions;
 use crate::source::SourceOptions;
@@ -42,6 +43,10 @@ pub(crate) enum Command {
     Validate(Validate),
     State(State),
     Completions(Completions),
+    #[command(long_flag = "operator")]
+    Operator(Operator),
+    #[command(long_flag = "orchestrator")]
+    Orchestrator(Orchestrator),
     #[command(long_flag = "dns-server")]
     DnsServer(DnsServer),
 }
@@ -66,19 +71,97 @@ pub(crate) struct Standalone {
     pub(crate) serve: ServeOptions,
 }
 
-/// Run the DNS server: from state files in this release
+/// Run the operator: what this cluster publishes
+///
+/// It watches GSLBs and what they refer to, and writes what they offer for the other parts and the other clusters. Of
+/// several replicas one writes at a time. Every value may be a key of the configuration file, an environment variable, or
+/// a flag; flags win over variables, and these over the file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  mci-operator --config /etc/mci/config.yaml
+  mci operator --context staging -n mci --cluster-identifier west --log-level debug")]
+pub(crate) struct Operator {
+    // First: what follows takes its values away.
+    #[command(flatten)]
+    pub(crate) written: Written<OPERATOR>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
+}
+
+/// Run the orchestrator: the hostnames of all clusters as one, and which clusters are alive
+///
+/// It merges what every cluster publishes, and judges heartbeats. Of several replicas one writes at a time. Every value may
+/// be a key of the configuration file, an environment variable, or a flag; flags win over variables, and these over the
+/// file.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci-orchestrator --config /etc/mci/config.yaml
+  mci orchestrator --context staging -n mci --heartbeat-timeout 60s")]
+pub(crate) struct Orchestrator {
+    // First: what follows takes its values away.
+    #[command(flatten)]
+    pub(crate) written: Written<ORCHESTRATOR>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
+}
+
+/// Run the DNS server: from a cluster, or from state files
+///
+/// From a cluster every value may be a key of the configuration file, an environment variable, or a flag; flags win over
+/// variables, and these over the file. The defaults of where to listen that are shown below are those with --standalone;
+/// from a cluster it is gRPC on 127.0.0.1:1153, HTTP on 0.0.0.0:5000, and no DNS.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci-dns-server --config /etc/mci/config.yaml
+  mci-dns-server --context staging -n mci --zones gslb.example.com --dns 127.0.0.1:5300
   mci-dns-server --standalone /etc/mci/gslb.yaml
   mci-dns-server --standalone /etc/mci --dns off --grpc 127.0.0.1:1153")]
 pub(crate) struct DnsServer {
-    /// State files to serve, or directories of them
-    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    // First: what follows takes its values away.
+    #[command(flatten)]
+    pub(crate) written: Written<DNS_SERVER>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
+
+    /// Serve these state files, or directories of them, with no cluster
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        conflicts_with_all = [
+            "config", "kubeconfig", "context", "cluster_identifier", "namespace", "source", "snapshot_file", "zones",
+            "default_ttl", "default_answer_mode", "default_when_all_down", "dns_server_name", "outside_zones",
+            "max_addresses", "dns_refresh_interval", "withdrawal_settle", "withdrawal_share", "withdrawal_count",
+            "withdrawal_hold", "otlp_endpoint",
+        ]
+    )]
     pub(crate) standalone: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) serve: ServeOptions,
+}
+
+/// Which cluster, and which configuration.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterOptions {
+    /// The configuration file (YAML or JSON); it is followed while the program runs
+    #[arg(long, env = "MCI_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod's service account]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig [default: the current one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
 }
 
 /// Write a commented state file and a policy test for it
@@ -244,15 +327,16 @@ pub(crate) struct Test {
 /// Check anything that MCI reads, without a cluster
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
-/// they name. The exit code is 2 if there is a mistake.
+/// they name; configuration files each by itself, without the environment. The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
+  mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
-    /// State files, policy tests, or directories of state files
+    /// State files, policy tests, configuration files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 

@@ -6,6 +6,8 @@ mod ask;
 mod cli;
 mod colour;
 mod commands;
+#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
+mod config;
 mod dig;
 mod facts;
 mod files;
@@ -25,7 +27,8 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, DnsServer};
+use crate::cli::{Cli, ClusterOptions, Command, DnsServer, Operator, Orchestrator};
+use crate::config::{Environment, Written};
 
 /// `mci`: the command line, and every mode.
 pub fn mci() -> ExitCode {
@@ -41,6 +44,28 @@ pub fn mci_dns_server() -> ExitCode {
         dns_server: DnsServer,
     }
     finish(run(&Command::DnsServer(arguments::<Line>().dns_server)))
+}
+
+/// `mci-operator`: the operator alone.
+pub fn mci_operator() -> ExitCode {
+    #[derive(Debug, Parser)]
+    #[command(name = "mci-operator", version, max_term_width = 110)]
+    struct Line {
+        #[command(flatten)]
+        operator: Operator,
+    }
+    finish(run(&Command::Operator(arguments::<Line>().operator)))
+}
+
+/// `mci-orchestrator`: the orchestrator alone.
+pub fn mci_orchestrator() -> ExitCode {
+    #[derive(Debug, Parser)]
+    #[command(name = "mci-orchestrator", version, max_term_width = 110)]
+    struct Line {
+        #[command(flatten)]
+        orchestrator: Orchestrator,
+    }
+    finish(run(&Command::Orchestrator(arguments::<Line>().orchestrator)))
 }
 
 /// Reads the arguments; what is wrong with them ends the program, with exit code 2.
@@ -67,7 +92,14 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     let out: &mut dyn Write = &mut io::stdout().lock();
     match command {
         Command::Standalone(arguments) => serve::serve(arguments.files.clone(), &arguments.serve, out),
-        Command::DnsServer(arguments) => serve::serve(arguments.standalone.clone(), &arguments.serve, out),
+        Command::DnsServer(arguments) if !arguments.standalone.is_empty() => {
+            serve::serve(arguments.standalone.clone(), &arguments.serve, out)
+        }
+        Command::DnsServer(arguments) => of_cluster("dns-server", &arguments.cluster, &arguments.written),
+        Command::Operator(arguments) => of_cluster("operator", &arguments.cluster, &arguments.written),
+        Command::Orchestrator(arguments) => {
+            of_cluster("orchestrator", &arguments.cluster, &arguments.written)
+        }
         Command::Init(arguments) => commands::init(arguments, out),
         Command::Resolve(arguments) => commands::resolve(arguments, out),
         Command::Explain(arguments) => commands::explain(arguments, out),
@@ -82,6 +114,23 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A mode that needs a cluster.
+fn of_cluster<const OF: u8>(
+    mode: &str,
+    cluster: &ClusterOptions,
+    written: &Written<OF>,
+) -> anyhow::Result<ExitCode> {
+    let file = cluster.config.as_deref();
+    let (config, _) = config::load(file, written, Environment::of_process()).map_err(|problems| {
+        let what = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
+        facts::wrong(&what, &problems)
+    })?;
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    anyhow::bail!("the configuration is right, but this build has no {mode} that runs in a cluster yet")
 }
 
 /// Says what went wrong, and makes it the exit code: 2, as for arguments that cannot be read.

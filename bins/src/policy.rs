@@ -58,16 +58,15 @@ pub(crate) fn parse(path: &Path, content: &Content) -> Result<Suite, Problems> {
 
 /// Whether a file is a policy test rather than a state file: by its name, or by its keys.
 pub(crate) fn is_policy(path: &Path, octets: &[u8]) -> bool {
-    is_named_as_test(path) || str::from_utf8(octets).is_ok_and(has_policy_keys)
+    is_named_as_test(path)
+        || str::from_utf8(octets).is_ok_and(|text| has_keys(text, |key| KEYS.contains(&key)))
 }
 
-fn has_policy_keys(text: &str) -> bool {
+/// Whether a text has one of certain keys at its top level.
+pub(crate) fn has_keys(text: &str, wanted: impl Fn(&str) -> bool) -> bool {
     let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
     let is_key = |line: &str| {
-        let line = line.trim_start_matches(['"', '\'']);
-        KEYS.iter().any(|key| {
-            line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).starts_with(':'))
-        })
+        line.split_once(':').is_some_and(|(key, _)| wanted(key.trim_end().trim_matches(['"', '\''])))
     };
     match text.strip_prefix('{') {
         // JSON, or YAML that looks like it: the first key tells.

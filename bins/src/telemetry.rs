@@ -18,15 +18,27 @@ use tracing_subscriber::{Layer, Registry};
 #[command(next_help_heading = "Logs (on stderr)")]
 pub(crate) struct LogOptions {
     /// error, warn, info, debug or trace; or by module, such as info,mci_dns=debug
-    #[arg(long = "log-level", env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
+    #[arg(id = "log_level", long = "log-level", env = "MCI_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = levels)]
     pub(crate) level: Targets,
 
     /// One line of text, or one JSON object, for each event
-    #[arg(long = "log-format", env = "MCI_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        env = "MCI_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(crate) format: Format,
 
     /// Log one in N queries; 0 logs none
-    #[arg(long = "log-queries", env = "MCI_LOG_QUERIES", value_name = "N", default_value_t = 0)]
+    #[arg(
+        id = "log_queries",
+        long = "log-queries",
+        env = "MCI_LOG_QUERIES",
+        value_name = "N",
+        default_value_t = 0
+    )]
     pub(crate) queries: u32,
 }
 
@@ -39,7 +51,8 @@ pub(crate) enum Format {
     Json,
 }
 
-fn levels(text: &str) -> Result<Targets, String> {
+/// Reads levels.
+pub(crate) fn levels(text: &str) -> Result<Targets, String> {
     Targets::from_str(text).map_err(|_| {
         "write error, warn, info, debug, trace or off, or one for each module: info,mci_dns=debug".to_owned()
     })

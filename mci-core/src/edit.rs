@@ -93,6 +93,14 @@ impl Edit {
         }
     }
 
+    /// Answers from now on: the first sync has finished (D27).
+    pub fn answer(&mut self) {
+        if !self.after.ready {
+            self.after.ready = true;
+            self.touched.all = true;
+        }
+    }
+
     /// Takes a hostname out.
     pub fn remove(&mut self, hostname: &Hostname) {
         if self.after.release(hostname.wire()) {

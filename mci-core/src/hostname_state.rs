@@ -173,6 +173,42 @@ impl Endpoint {
     pub fn is_ready(&self) -> bool {
         self.ready
     }
+
+    /// All that it says, to be taken apart in full by whoever writes it down.
+    pub fn parts(&self) -> EndpointParts<'_> {
+        let Self { cluster, addresses, targets, priority, weight, ready, policy, changed } = self;
+        EndpointParts {
+            cluster,
+            addresses,
+            targets,
+            priority: *priority,
+            weight: *weight,
+            ready: *ready,
+            policy,
+            changed: *changed,
+        }
+    }
+}
+
+/// An [`Endpoint`], taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointParts<'a> {
+    /// The cluster that offers it.
+    pub cluster: &'a ClusterId,
+    /// Its addresses, each once, in the order in which they were given.
+    pub addresses: &'a [IpAddr],
+    /// Its target names, each once, in the order in which they were given (R9).
+    pub targets: &'a [Hostname],
+    /// The highest that is eligible answers (R4).
+    pub priority: i64,
+    /// Its share is `weight / sum` (R5).
+    pub weight: u32,
+    /// Ready or not (R14).
+    pub ready: bool,
+    /// What this cluster publishes as the hostname's policy (R10).
+    pub policy: &'a Policy,
+    /// The publisher's Unix time of its last change (D7).
+    pub changed: u32,
 }
 
 /// One hostname with its endpoints, one a cluster: what [`Edit::upsert`](crate::Edit::upsert) takes.

@@ -10,6 +10,8 @@
 //!              └──► Changes: what may be answered now, and before
 //! ```
 
+#![cfg_attr(not(feature = "wire"), allow(dead_code, reason = "decisions hold what only messages need"))]
+
 mod builder;
 mod chance;
 mod changes;
@@ -22,9 +24,12 @@ mod digest;
 mod edit;
 mod entry;
 mod explain;
+mod glob;
 mod hostname;
 mod hostname_state;
+mod intake;
 mod live;
+mod liveness;
 mod membership;
 mod merge;
 mod names;
@@ -33,17 +38,21 @@ mod observe;
 mod outcome;
 mod overrides;
 mod possible;
+mod publications;
 mod record_type;
 mod settings;
+mod shard;
 mod share;
 mod shuffle;
 mod snapshot;
+mod text;
 mod withdrawal;
 mod zone;
 mod zones;
 
 #[cfg(feature = "policy")]
 pub mod policy;
+pub mod publish;
 #[cfg(feature = "policy")]
 pub mod simulate;
 #[cfg(feature = "state-file")]
@@ -60,16 +69,20 @@ pub use crate::edit::{Edit, Refused};
 pub use crate::explain::{ExplainedEndpoint, Explanation, Warning};
 pub use crate::hostname::{Hostname, HostnameError};
 pub use crate::hostname_state::{
-    AnswerMode, DEFAULT_WEIGHT, Endpoint, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
+    AnswerMode, DEFAULT_WEIGHT, Endpoint, EndpointParts, HostnameState, Policy, Ttl, TtlError, WhenAllDown,
 };
+pub use crate::intake::Intake;
 pub use crate::live::Live;
+pub use crate::liveness::{Liveness, LivenessLimits};
 pub use crate::membership::{REMOVAL_GRACE, RemovesAllPeers, Roster};
 #[cfg(feature = "wire")]
 pub use crate::observe::{Exchange, Observe, Way};
 pub use crate::outcome::{Addresses, NoData, Origin, Outcome, Query, Records, TargetOutcome};
 pub use crate::possible::{ClusterShare, Family, Possible};
+pub use crate::publications::Publications;
 pub use crate::record_type::{Rcode, RecordType, UnknownRecordType};
 pub use crate::settings::{DEFAULT_MAX_ADDRESSES, OutsideZones, Settings};
+pub use crate::shard::{NoSuchShard, Shard};
 pub use crate::share::Share;
 pub use crate::snapshot::Snapshot;
 pub use crate::withdrawal::{Due, WithdrawalLimits, Withdrawals};

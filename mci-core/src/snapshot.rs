@@ -136,6 +136,13 @@ impl Snapshot {
         self.overrides.get(hostname.wire(), self.clusters.position(cluster)?)
     }
 
+    /// Every override of one hostname at one cluster (R24).
+    pub fn hostname_overrides(&self) -> impl Iterator<Item = (Hostname, ClusterId, Override)> + '_ {
+        self.overrides.iter().filter_map(|(hostname, at, held_back)| {
+            Some((hostname.clone(), self.clusters.id(at)?.clone(), held_back.clone()))
+        })
+    }
+
     /// The zones.
     pub fn zones(&self) -> &Zones {
         &self.zones

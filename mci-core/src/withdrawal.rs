@@ -59,6 +59,11 @@ impl Withdrawals {
         Self { limits, ..Self::default() }
     }
 
+    /// Takes new limits for what goes from now on.
+    pub fn configure(&mut self, limits: WithdrawalLimits) {
+        self.limits = limits;
+    }
+
     /// A hostname would go. It stays until [`due`](Self::due) releases it.
     pub fn goes(&mut self, hostname: Hostname, now: Duration) {
         if self.held.contains_key(&hostname) {
@@ -97,6 +102,14 @@ impl Withdrawals {
             due.released.extend(batch);
         }
         due
+    }
+
+    /// Decides at once about what is settling, as [`due`](Self::due) would when its time has come.
+    pub fn settle(&mut self, now: Duration, total: usize) -> Due {
+        if let Some(at) = &mut self.settles_at {
+            *at = now.min(*at);
+        }
+        self.due(now, total)
     }
 
     /// Releases everything that is held at this moment (`mci withdraw --confirm`).

@@ -8,11 +8,14 @@
 //!   GET /healthz  the process runs
 //!   GET /readyz   every condition with its reason; 503 until all that are required hold
 //!   GET /metrics  Prometheus or OpenMetrics, as the client asks
+//!   GET /api/v1/… what is answered, and why, as data
 //! ```
 //!
 //! This crate refuses to know Kubernetes, gRPC and the rules of DNS.
 
+pub mod api;
 mod error;
+pub mod families;
 pub mod metrics;
 mod observers;
 mod query_log;
@@ -22,7 +25,7 @@ mod routes;
 mod server;
 
 pub use crate::error::Error;
-pub use crate::metrics::{Metrics, Reload};
+pub use crate::metrics::{Exposition, Metrics, Reload};
 pub use crate::observers::Observers;
 pub use crate::query_log::{QueryLog, QueryLogConfig};
 pub use crate::readiness::{Condition, Readiness};

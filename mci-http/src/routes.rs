@@ -1,7 +1,5 @@
 //! The paths that every process answers.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
@@ -9,20 +7,20 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::metrics::{Format, Metrics};
+use crate::metrics::{Exposition, Format};
 use crate::readiness::Readiness;
 
 const FRESH: (axum::http::HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
 /// `/healthz`, `/readyz`, and `/metrics` where there are any.
-pub fn routes(readiness: Readiness, metrics: Option<Arc<Metrics>>) -> Router {
+pub fn routes(readiness: Readiness, exposition: Option<Exposition>) -> Router {
     let health = Router::new()
         .route("/healthz", get(|| async { ([FRESH], "ok\n") }))
         .route("/readyz", get(readyz))
         .with_state(readiness);
-    match metrics {
+    match exposition {
         None => health,
-        Some(metrics) => health.merge(Router::new().route("/metrics", get(scrape)).with_state(metrics)),
+        Some(exposition) => health.merge(Router::new().route("/metrics", get(scrape)).with_state(exposition)),
     }
 }
 
@@ -36,14 +34,14 @@ async fn readyz(State(readiness): State<Readiness>, headers: HeaderMap) -> Respo
     }
 }
 
-async fn scrape(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+async fn scrape(State(exposition): State<Exposition>, headers: HeaderMap) -> Response {
     let format = if accepts(&headers, "application/openmetrics-text") {
         Format::OpenMetrics
     } else {
         Format::Prometheus
     };
     // After a change of a large snapshot this computes for a while, and it must not keep queries waiting.
-    let text = tokio::task::spawn_blocking(move || metrics.text(format)).await;
+    let text = tokio::task::spawn_blocking(move || exposition.text(format)).await;
     match text {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => {

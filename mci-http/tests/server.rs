@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use mci_core::{Live, Snapshot};
-use mci_http::{Config, Metrics, Readiness, Server, routes};
+use mci_http::{Config, Exposition, Metrics, Readiness, Server, routes};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -106,7 +106,7 @@ async fn readiness_names_each_condition_and_health_depends_on_none() {
 #[tokio::test]
 async fn metrics_come_in_the_format_that_is_asked_for() {
     let metrics = Arc::new(Metrics::new(Arc::new(Live::new(Snapshot::default())), "1.2.3"));
-    let server = start(config(), routes(Readiness::new(), Some(metrics)));
+    let server = start(config(), routes(Readiness::new(), Some(Exposition::of_queries(metrics))));
     let plain = ask(server.address, "/metrics", "*/*").await;
     assert_eq!((plain.status, plain.kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
     assert!(plain.text.contains("mci_build_info{version=\"1.2.3\"} 1\n"), "{}", plain.text);

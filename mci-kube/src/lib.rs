@@ -4,10 +4,16 @@
 //! messages and HTTP servers.
 
 pub mod client;
+pub mod content;
+pub mod crds;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
+pub mod names;
+mod pause;
+pub mod resources;
+pub mod rules;
+pub mod supply;
+pub mod translate;
 pub mod watch;
 pub mod write;
-
-mod pause;

@@ -1,4 +1,4 @@
-//! One GET over HTTP/1.1, for readiness and metrics.
+//! One request over HTTP/1.1: for readiness, metrics and etcd.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -15,9 +15,25 @@ pub struct Response {
 
 /// Asks, and gives nothing where nobody answers.
 pub fn get(server: SocketAddr, path: &str) -> Option<Response> {
+    request(server, &format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"))
+}
+
+/// Sends JSON, and gives nothing where nobody answers.
+pub fn post(server: SocketAddr, path: &str, body: &str) -> Option<Response> {
+    let length = body.len();
+    request(
+        server,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn request(server: SocketAddr, text: &str) -> Option<Response> {
     let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(5)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n").ok()?;
+    stream.write_all(text.as_bytes()).ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

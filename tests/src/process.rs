@@ -28,6 +28,8 @@ pub struct Process {
     child: Child,
     folder: TempDir,
     ended: Option<ExitStatus>,
+    shown_lines: usize,
+    judged: bool,
 }
 
 impl Process {
@@ -41,7 +43,19 @@ impl Process {
             .stdout(log.try_clone().expect("the log can be written from two sides"))
             .stderr(log);
         let child = spawn(command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
-        Process { name: name.to_owned(), child, folder, ended: None }
+        Process { name: name.to_owned(), child, folder, ended: None, shown_lines: SHOWN_LINES, judged: true }
+    }
+
+    /// Shows this many lines of its log when the test fails, for one of many processes.
+    pub fn shows(mut self, lines: usize) -> Self {
+        self.shown_lines = lines;
+        self
+    }
+
+    /// Does not fail the test for a panic in its log: for a program that is not the one under test.
+    pub fn unjudged(mut self) -> Self {
+        self.judged = false;
+        self
     }
 
     /// Its process ID.
@@ -113,9 +127,13 @@ impl Process {
         }
     }
 
-    /// Stops it where it is (SIGSTOP), sockets open: a process that hangs.
+    /// Stops it where it is (SIGSTOP), sockets open: a process that hangs. It does nothing more when this returns.
+    #[track_caller]
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+        wait::until_true(&format!("{} is stopped", self.name), || {
+            threads(self.id()).iter().all(|state| !"RSDI".contains(*state))
+        });
     }
 
     /// Lets it go on (SIGCONT).
@@ -139,17 +157,27 @@ impl Drop for Process {
         let log = self.log();
         if thread::panicking() {
             let lines: Vec<&str> = log.lines().collect();
-            let from = lines.len().saturating_sub(SHOWN_LINES);
+            let from = lines.len().saturating_sub(self.shown_lines);
             let end =
                 by_itself.map_or("ran until the test failed".to_owned(), |status| match status.signal() {
                     Some(signal) => format!("was ended by signal {signal}"),
                     None => format!("had ended: {status}"),
                 });
             eprintln!("--- {} ({end}); last lines of its log:\n{}\n---", self.name, lines[from..].join("\n"));
-        } else {
+        } else if self.judged {
             assert!(!log.contains("panicked at"), "{} panicked:\n{log}", self.name);
         }
     }
+}
+
+/// The state of each thread of a process, as Linux's letters: T is stopped.
+fn threads(id: u32) -> Vec<char> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok())
+        // The name before it, in brackets, may hold anything.
+        .filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next())
+        .collect()
 }
 
 /// A command in a process group of its own that the kernel ends with this program, even where that is killed.

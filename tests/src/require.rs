@@ -15,11 +15,27 @@ pub const COREDNS_VERSION: &str = "1.14.7";
 /// The version of grpcurl.
 pub const GRPCURL_VERSION: &str = "1.9.3";
 
+/// The version of etcd.
+pub const ETCD_VERSION: &str = "3.6.14";
+
+/// The version of the API server, its controllers, its scheduler and kubectl.
+pub const KUBERNETES_VERSION: &str = "1.36.3";
+
+/// The version of kwok, which plays the kubelets.
+pub const KWOK_VERSION: &str = "0.8.0";
+
+/// The version of helm.
+pub const HELM_VERSION: &str = "4.2.4";
+
 /// Something that is not part of a machine with Rust alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
     /// The real `CoreDNS`.
     CoreDns,
+    /// What a cluster consists of: etcd, the programs of Kubernetes, kwok.
+    Kubernetes,
+    /// What installs charts.
+    Helm,
     /// A gRPC client for the command line.
     Grpcurl,
     /// `dig`, from Debian's bind9-dnsutils.
@@ -59,6 +75,17 @@ impl Component {
     fn missing(self) -> Option<String> {
         match self {
             Component::CoreDns => missing_program("coredns", COREDNS_VERSION),
+            Component::Kubernetes => [
+                ("etcd", ETCD_VERSION),
+                ("kube-apiserver", KUBERNETES_VERSION),
+                ("kube-controller-manager", KUBERNETES_VERSION),
+                ("kube-scheduler", KUBERNETES_VERSION),
+                ("kubectl", KUBERNETES_VERSION),
+                ("kwok", KWOK_VERSION),
+            ]
+            .iter()
+            .find_map(|(name, version)| missing_program(name, version)),
+            Component::Helm => missing_program("helm", HELM_VERSION),
             Component::Grpcurl => missing_program("grpcurl", GRPCURL_VERSION),
             Component::Dig => (!runs(Command::new("dig").arg("-v")))
                 .then(|| "dig is missing; `sudo apt-get install bind9-dnsutils` brings it".to_owned()),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Out, write_json};
 use crate::cli::{OutputFormat, Validate};
+use crate::config;
 use crate::facts::{headline, parse, summary};
 use crate::files::{Content, Sources, Unreadable, read, states_of, tests_of};
 use crate::policy::{self, is_policy};
@@ -60,13 +61,14 @@ pub(crate) fn validate(arguments: &Validate, out: Out<'_>) -> anyhow::Result<Exi
 
 fn check(named: &[PathBuf]) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
-    let (mut states, mut tests) = (Vec::new(), Vec::new());
+    let (mut states, mut tests, mut configs) = (Vec::new(), Vec::new(), Vec::new());
     // Each file is read once, so that pipes can be checked too.
     for path in named {
         let files = if path.is_dir() { of_directory(path)? } else { vec![path.clone()] };
         for path in files {
             match read(&path) {
                 Ok(content) if is_policy(&path, &content.octets) => tests.push((path, content)),
+                Ok(content) if config::is_config(&content.octets) => configs.push((path, content)),
                 Ok(content) => states.push(content),
                 Err(Unreadable(problems)) => findings.unreadable.extend(problems),
             }
@@ -74,6 +76,15 @@ fn check(named: &[PathBuf]) -> anyhow::Result<Findings> {
     }
     if !states.is_empty() {
         check_state(&mut findings, &states);
+    }
+    for (path, content) in configs {
+        match config::check(&path, &content) {
+            Ok(warnings) => {
+                findings.warnings.extend(warnings);
+                findings.right.push(format!("{}: ok: a configuration", content.name));
+            }
+            Err(problems) => findings.wrong(&problems),
+        }
     }
     for (path, content) in tests {
         match policy::parse(&path, &content) {

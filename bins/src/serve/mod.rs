@@ -24,7 +24,7 @@ use mci_http::Metrics;
 use tracing::{debug, error, info};
 
 use self::health::Health;
-pub(crate) use self::options::ServeOptions;
+pub(crate) use self::options::{ServeOptions, cookie_secrets, socket_address};
 use self::ports::Ports;
 use self::state::Served;
 use crate::facts::wrong;

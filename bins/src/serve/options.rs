@@ -159,7 +159,8 @@ fn or_off<T, E: fmt::Display>(text: &str, parse: impl Fn(&str) -> Result<T, E>) 
     }
 }
 
-fn socket_address(text: &str, port: u16) -> Result<SocketAddr, String> {
+/// Reads an address; `port` is that of the example in the message.
+pub(crate) fn socket_address(text: &str, port: u16) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("write IP:PORT, such as 127.0.0.1:{port} or [::1]:{port}"))
 }
 
@@ -215,26 +216,33 @@ impl ServeOptions {
 
     /// The secrets for cookies; none: random ones.
     pub(crate) fn cookie_secrets(&self) -> anyhow::Result<Option<CookieSecrets>> {
-        let mut secrets = Vec::new();
-        for Hidden(value) in &self.cookie_secret {
-            match value.strip_prefix('@') {
-                None => secrets.push(
-                    secret(value).ok_or_else(|| anyhow!("--cookie-secret (MCI_COOKIE_SECRET): {FORM}"))?,
-                ),
-                Some(file) => {
-                    let text = fs::read_to_string(file)
-                        .with_context(|| format!("--cookie-secret: {file} cannot be read"))?;
-                    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
-                    {
-                        let place = || anyhow!("--cookie-secret: {file}, line {}: {FORM}", number + 1);
-                        secrets.push(secret(line.trim()).ok_or_else(place)?);
-                    }
+        let values = self.cookie_secret.iter().map(|Hidden(value)| value.as_str());
+        cookie_secrets(values).map_err(|error| match error.chain().nth(1) {
+            None if error.to_string() == FORM => anyhow!("--cookie-secret (MCI_COOKIE_SECRET): {FORM}"),
+            _ => anyhow!("--cookie-secret: {error:#}"),
+        })
+    }
+}
+
+/// Reads secrets for cookies: 32 hexadecimal digits each, or `@FILE` with such lines. No error shows one.
+pub(crate) fn cookie_secrets<'a>(
+    values: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Result<Option<CookieSecrets>> {
+    let mut secrets = Vec::new();
+    for value in values {
+        match value.strip_prefix('@') {
+            None => secrets.push(secret(value).ok_or_else(|| anyhow!("{FORM}"))?),
+            Some(file) => {
+                let text = fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?;
+                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                    let place = || anyhow!("{file}, line {}: {FORM}", number + 1);
+                    secrets.push(secret(line.trim()).ok_or_else(place)?);
                 }
             }
         }
-        let mut secrets = secrets.into_iter();
-        Ok(secrets.next().map(|newest| CookieSecrets::new(newest, secrets)))
     }
+    let mut secrets = secrets.into_iter();
+    Ok(secrets.next().map(|newest| CookieSecrets::new(newest, secrets)))
 }
 
 /// What a secret looks like; the one that was given is never shown.

@@ -9,7 +9,7 @@ use axum::Router;
 use mci_core::{Live, Snapshot};
 use mci_dns::{Listeners, RateLimit};
 use mci_grpc::{Listen, Server, Tls, TlsFiles};
-use mci_http::{Metrics, Observers, QueryLog, QueryLogConfig};
+use mci_http::{Exposition, Metrics, Observers, QueryLog, QueryLogConfig};
 use tracing::{error, info};
 
 use super::health::Health;
@@ -53,7 +53,7 @@ impl Ports {
         let mut tasks = vec![STATE_FILES, OVERRIDES, HTTP];
         tasks.extend(tls.is_some().then_some(CERTIFICATES));
         let readiness = health.readiness(Arc::clone(live), &tasks);
-        let routes = mci_http::routes(readiness, Some(Arc::clone(metrics)));
+        let routes = mci_http::routes(readiness, Some(Exposition::of_queries(Arc::clone(metrics))));
         let http = options.http().map(|address| http(address, routes.clone())).transpose()?;
         Ok(Self { dns, grpc, tls, http, routes })
     }

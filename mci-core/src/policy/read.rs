@@ -389,7 +389,7 @@ fn query(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Qu
     }
     let text = reader.text(node, path, "a name and a type as text, such as \"app.example.com A\"")?;
     let mut words = text.split_whitespace();
-    match names::parse_hostname(words.next().unwrap_or_default()) {
+    match crate::text::hostname(words.next().unwrap_or_default()) {
         Ok(parsed) => name = Some(parsed),
         Err(error) => reader.problem(path, node.at, error),
     }

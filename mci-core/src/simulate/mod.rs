@@ -8,13 +8,12 @@
 
 mod differences;
 mod given;
-mod glob;
 mod patch;
 
+pub(crate) use crate::glob::is_match;
 pub use crate::simulate::differences::{Difference, Differences, differences};
 pub use crate::simulate::given::{
     ClusterPattern, EndpointPattern, EndpointPatternError, Given, NothingMeant,
 };
 pub(crate) use crate::simulate::given::{hostnames, no_cluster, no_hostname};
-pub(crate) use crate::simulate::glob::is_match;
 pub(crate) use crate::simulate::patch::patched;

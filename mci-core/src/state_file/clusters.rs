@@ -136,7 +136,7 @@ pub(crate) fn hostname_override(
 }
 
 /// RFC 3339 or Unix seconds.
-fn time_of(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<u64> {
+pub fn time_of(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<u64> {
     let Value::Text(text) = &node.value else {
         return reader.integer(
             node,

@@ -17,6 +17,7 @@ use crate::state_file::names::{self, Clusters};
 use crate::state_file::node::{Key, Node, Place, Value};
 use crate::state_file::problem::{Collected, Problem};
 use crate::state_file::reader::{Given, Path, Reader, keys};
+use crate::state_file::reading;
 use crate::state_file::stream::Detail;
 use crate::state_file::text::Text;
 use crate::state_file::zones::{self, ZoneEntry};
@@ -41,7 +42,7 @@ keys!(
 
 keys!(DefaultsKey { Ttl = "ttl", AnswerMode = "answerMode", WhenAllDown = "whenAllDown" });
 
-const OUTSIDE_ZONES: &[(&str, OutsideZones)] = &[
+pub(crate) const OUTSIDE_ZONES: &[(&str, OutsideZones)] = &[
     ("refused", OutsideZones::Refused),
     ("nxdomain", OutsideZones::Nxdomain),
     ("notFound", OutsideZones::NotFound),
@@ -54,7 +55,7 @@ pub(crate) const VERSION: u32 = 1;
 const MOST_PROBLEMS: usize = 100_000;
 
 /// As many AAAA records as one message of 65,535 octets surely holds (D24).
-const MOST_ADDRESSES: i128 = 2_000;
+pub(crate) const MOST_ADDRESSES: i128 = 2_000;
 
 /// Everything but hostnames.
 #[derive(Debug, Default)]
@@ -112,15 +113,14 @@ impl Head {
                 }
             }
             TopKey::OutsideZones => {
-                if let Some(value) = reader.word(node, path, OUTSIDE_ZONES)
+                if let Some(value) = reading::outside_zones(reader, node, path)
                     && self.first(reader, "outsideZones", &word_of(OUTSIDE_ZONES, &value), node, path)
                 {
                     self.settings.outside_zones = value;
                 }
             }
             TopKey::MaxAddresses => {
-                if let Some(value) =
-                    reader.integer(node, path, (1, MOST_ADDRESSES), "addresses in one answer")
+                if let Some(value) = reading::max_addresses(reader, node, path)
                     && self.first(reader, "maxAddresses", &value, node, path)
                 {
                     self.settings.max_addresses = value;
@@ -153,14 +153,14 @@ impl Head {
                 }
             }
             DefaultsKey::AnswerMode => {
-                if let Some(mode) = reader.word(node, path, ANSWER_MODES)
+                if let Some(mode) = reading::answer_mode(reader, node, path)
                     && self.first(reader, "defaults.answerMode", &word_of(ANSWER_MODES, &mode), node, path)
                 {
                     self.settings.answer_mode = mode;
                 }
             }
             DefaultsKey::WhenAllDown => {
-                if let Some(when) = reader.word(node, path, WHEN_ALL_DOWN)
+                if let Some(when) = reading::when_all_down(reader, node, path)
                     && self.first(reader, "defaults.whenAllDown", &word_of(WHEN_ALL_DOWN, &when), node, path)
                 {
                     self.settings.when_all_down = when;
@@ -193,7 +193,13 @@ impl Head {
         }
     }
 
-    fn read_zones(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, file: usize) {
+    pub(crate) fn read_zones(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        path: &Path<'_>,
+        file: usize,
+    ) {
         let mut index = 0;
         reader.list(node, path, "a list of zones", |reader, node, path| {
             let problems = reader.problem_count();

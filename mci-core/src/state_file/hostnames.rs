@@ -188,8 +188,8 @@ fn endpoint(
     Some(EndpointEntry { endpoint, held_back, given })
 }
 
-/// A TTL in seconds.
-pub(crate) fn ttl(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Ttl> {
+/// A TTL in seconds (R10).
+pub fn ttl(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Ttl> {
     let range = (0, Ttl::MAX.seconds().into());
     let seconds = reader.integer(node, path, range, "seconds")?;
     Ttl::new(seconds).ok()

@@ -23,6 +23,7 @@ pub(crate) mod nearest;
 pub(crate) mod node;
 pub(crate) mod problem;
 pub(crate) mod reader;
+pub mod reading;
 mod snapshot_file;
 pub(crate) mod stream;
 pub(crate) mod text;

@@ -10,6 +10,7 @@ use crate::hostname::Hostname;
 use crate::state_file::nearest::did_you_mean;
 use crate::state_file::node::{Node, Shortened, Value};
 use crate::state_file::reader::{Path, Reader};
+use crate::text::{self, looks_like_an_address};
 
 /// The clusters of all files that are read together.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ impl hashbrown::Equivalent<ClusterId> for ById<'_> {
 }
 
 /// A cluster's identifier.
-pub(crate) fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<ClusterId> {
+pub fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<ClusterId> {
     let text = reader.text(node, path, "a cluster's name as text")?;
     match text.parse() {
         Ok(cluster) => Some(cluster),
@@ -93,9 +94,9 @@ pub(crate) fn cluster_id(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'
 }
 
 /// A hostname; what is not ASCII becomes A-labels (R1: in configuration only).
-pub(crate) fn hostname(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Hostname> {
+pub fn hostname(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Hostname> {
     let text = reader.text(node, path, "a name as text")?;
-    match parse_hostname(text) {
+    match text::hostname(text) {
         Ok(name) => Some(name),
         Err(error) => {
             reader.problem_with(path, node.at, error, || hint(text));
@@ -110,18 +111,7 @@ fn hint(text: &str) -> Option<String> {
     let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
     let bare = bare.split(['/', '?']).next().unwrap_or(bare);
     let bare = bare.split_once(':').map_or(bare, |(name, _)| name);
-    (bare != text && parse_hostname(bare).is_ok()).then(|| format!("write {bare:?}: the name alone"))
-}
-
-/// A name, converted to A-labels where it is not ASCII.
-pub(crate) fn parse_hostname(text: &str) -> Result<Hostname, String> {
-    if text.is_ascii() {
-        return text.parse().map_err(|error: crate::hostname::HostnameError| error.to_string());
-    }
-    let (star, rest) = text.strip_prefix("*.").map_or(("", text), |rest| ("*.", rest));
-    let ascii = idna::domain_to_ascii(rest)
-        .map_err(|_| format!("{:?} is no internationalised name (IDNA, UTS 46)", Shortened(text)))?;
-    format!("{star}{ascii}").parse().map_err(|error: crate::hostname::HostnameError| error.to_string())
+    (bare != text && text::hostname(bare).is_ok()).then(|| format!("write {bare:?}: the name alone"))
 }
 
 /// Addresses and names, each of its kind.
@@ -182,13 +172,6 @@ pub(crate) fn address(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>)
 fn not_an_address(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, text: &str) {
     let message = format_args!("{:?} is no IPv4 or IPv6 address", Shortened(text));
     reader.problem_with(path, node.at, message, || nearest_address(text));
-}
-
-/// Digits and dots only, or anything with a colon or a slash: no name looks like that (RFC 1123 §2.1).
-fn looks_like_an_address(text: &str) -> bool {
-    let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    text.contains([':', '/', '[', '%'])
-        || (!last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// The address in a text that holds something beside it.

@@ -31,6 +31,6 @@ fn fold(name: &str) -> String {
 }
 
 /// `did you mean "…"?`, or nothing.
-pub(crate) fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(wrong, candidates).map(|near| format!("did you mean {near:?}?"))
 }

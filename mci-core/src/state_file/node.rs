@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// Where something stands in its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// Not known: the quick pass over JSON does not look.
     #[default]
     Unknown,
@@ -20,26 +20,36 @@ pub(crate) enum Place {
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Node<'a> {
-    pub(crate) at: Place,
-    pub(crate) value: Value<'a>,
+pub struct Node<'a> {
+    /// Where it stands.
+    pub at: Place,
+    /// What it says.
+    pub value: Value<'a>,
 }
 
 /// A key and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Key<'a> {
-    pub(crate) at: Place,
-    pub(crate) text: Cow<'a, str>,
+pub struct Key<'a> {
+    /// Where it stands.
+    pub at: Place,
+    /// The key itself.
+    pub text: Cow<'a, str>,
 }
 
 /// What both formats can say.
 #[derive(Clone, Debug)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
+    /// Nothing: `key:` with nothing behind it.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Integer(i128),
+    /// A number with a fraction.
     Float(f64),
+    /// A text.
     Text(Cow<'a, str>),
+    /// A list.
     List(Vec<Node<'a>>),
     /// In the order of the text; a key may stand twice, which the reader reports.
     Map(Vec<(Key<'a>, Node<'a>)>),

@@ -10,7 +10,7 @@ const KEPT: usize = 1_000;
 ///
 /// It reads as compilers write:
 /// `gslb.yaml:12:9: hostnames[3].endpoints[0].weigth: unknown key; did you mean "weight"?`
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[non_exhaustive]
 pub struct Problem {
     /// The file's name, as it was given; empty where a text has none.
@@ -26,6 +26,19 @@ pub struct Problem {
     pub message: String,
     /// What would be right.
     pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A mistake in a source that has no lines, such as an environment variable, or in a file as a whole.
+    pub fn of(source: &str, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { file: source.into(), path: path.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// With what would be right.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 impl fmt::Display for Problem {
@@ -107,21 +120,22 @@ impl core::error::Error for Problems {}
 
 /// Where problems are collected.
 #[derive(Debug, Default)]
-pub(crate) struct Collected {
+pub struct Collected {
     problems: Vec<Problem>,
     count: usize,
 }
 
 impl Collected {
     /// Keeps what `problem` makes, as long as there is room.
-    pub(crate) fn push(&mut self, problem: impl FnOnce() -> Problem) {
+    pub fn push(&mut self, problem: impl FnOnce() -> Problem) {
         self.count += 1;
         if self.problems.len() < KEPT {
             self.problems.push(problem());
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
@@ -135,11 +149,13 @@ impl Collected {
         self.count += 1;
     }
 
-    pub(crate) fn count(&self) -> usize {
+    /// How many there are.
+    pub fn count(&self) -> usize {
         self.count
     }
 
-    pub(crate) fn extend(&mut self, problems: Problems) {
+    /// Takes others too.
+    pub fn extend(&mut self, problems: Problems) {
         let kept = problems.problems.len();
         for problem in problems.problems {
             self.push(|| problem);
@@ -148,7 +164,7 @@ impl Collected {
     }
 
     /// What was collected, in the order of the places.
-    pub(crate) fn into_problems(mut self) -> Problems {
+    pub fn into_problems(mut self) -> Problems {
         // Files stay in the order they were given; what is found late (a zone's) goes to its place.
         let order: Vec<Arc<str>> = self.problems.iter().map(|problem| problem.file.clone()).collect();
         let rank = |file: &Arc<str>| order.iter().position(|other| other == file);
@@ -157,7 +173,7 @@ impl Collected {
     }
 
     /// What was collected, as a list.
-    pub(crate) fn into_vec(self) -> Vec<Problem> {
+    pub fn into_vec(self) -> Vec<Problem> {
         self.problems
     }
 }

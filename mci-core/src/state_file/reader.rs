@@ -11,19 +11,23 @@ use crate::state_file::text::{Syntax, Text};
 
 /// The path of a key, `hostnames[3].endpoints[0].weight`: on the stack, written out for a problem only.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Path<'p> {
+pub enum Path<'p> {
     /// The top level.
     Root,
+    /// A key of the map at a path.
     Key(&'p Self, &'p str),
+    /// An element of the list at a path.
     Index(&'p Self, usize),
 }
 
 impl<'p> Path<'p> {
-    pub(crate) fn key(&'p self, key: &'p str) -> Self {
+    /// The path of a key of the map here.
+    pub fn key(&'p self, key: &'p str) -> Self {
         Self::Key(self, key)
     }
 
-    pub(crate) fn index(&'p self, index: usize) -> Self {
+    /// The path of an element of the list here.
+    pub fn index(&'p self, index: usize) -> Self {
         Self::Index(self, index)
     }
 }
@@ -53,52 +57,57 @@ impl fmt::Display for Plain<'_> {
 }
 
 /// The keys of one kind of map.
-pub(crate) trait Keys: Copy + 'static {
+pub trait Keys: Copy + 'static {
     /// Each with its text; at most 32.
     const ALL: &'static [(&'static str, Self)];
 }
 
 /// Which keys a map had, by their positions in [`Keys::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Given(u32);
+pub struct Given(u32);
 
 /// An enum of keys and their texts.
+#[macro_export]
+#[doc(hidden)]
 macro_rules! keys {
     ($(#[$about:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum $name { $($variant),+ }
 
-        impl $crate::state_file::reader::Keys for $name {
+        impl $crate::state_file::reading::Keys for $name {
             const ALL: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),+];
         }
 
         impl $name {
             /// Whether a map had this key.
             #[allow(dead_code, reason = "not every kind of map is asked")]
-            pub(crate) fn is_in(self, given: $crate::state_file::reader::Given) -> bool {
+            pub(crate) fn is_in(self, given: $crate::state_file::reading::Given) -> bool {
                 given.has(self as u32)
             }
         }
     };
 }
-pub(crate) use keys;
+pub use keys;
 
 impl Given {
-    pub(crate) fn has(self, position: u32) -> bool {
+    /// Whether the key at this position was there.
+    pub fn has(self, position: u32) -> bool {
         self.0 & (1 << position) != 0
     }
 }
 
 /// Reads one file.
 #[derive(Debug)]
-pub(crate) struct Reader<'r> {
+pub struct Reader<'r> {
     text: &'r Text<'r>,
     problems: &'r mut Collected,
     warnings: &'r mut Collected,
     detail: Detail,
     /// A newer program's keys are passed over (snapshot files).
     unknown_keys_pass: bool,
+    /// No message shows what was found.
+    is_secret: bool,
 }
 
 impl<'r> Reader<'r> {
@@ -108,7 +117,24 @@ impl<'r> Reader<'r> {
         problems: &'r mut Collected,
         warnings: &'r mut Collected,
     ) -> Self {
-        Self { text, problems, warnings, detail, unknown_keys_pass: false }
+        Self { text, problems, warnings, detail, unknown_keys_pass: false, is_secret: false }
+    }
+
+    /// Reads a text for all its mistakes.
+    pub fn thorough(text: &'r Text<'r>, problems: &'r mut Collected, warnings: &'r mut Collected) -> Self {
+        Self::new(text, Detail::Places, problems, warnings)
+    }
+
+    /// Reads what is secret: no message within shows what was found.
+    pub fn secretly<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = core::mem::replace(&mut self.is_secret, true);
+        let result = read(self);
+        self.is_secret = before;
+        result
+    }
+
+    fn found<'n>(&self, value: &'n Value<'n>) -> Found<'n> {
+        Found { value, is_secret: self.is_secret }
     }
 
     /// Passes over keys that it does not know.
@@ -118,23 +144,23 @@ impl<'r> Reader<'r> {
     }
 
     /// How much was wrong until now.
-    pub(crate) fn problem_count(&self) -> usize {
+    pub fn problem_count(&self) -> usize {
         self.problems.count()
     }
 
     /// `file:line:column`, for a problem elsewhere that speaks of this place.
-    pub(crate) fn place_text(&self, at: Place) -> String {
+    pub fn place_text(&self, at: Place) -> String {
         let problem = self.make(&Path::Root, at, String::new(), None);
         problem.to_string().trim_end_matches(": ").to_owned()
     }
 
     /// Something is wrong here.
-    pub(crate) fn problem(&mut self, path: &Path<'_>, at: Place, message: impl fmt::Display) {
+    pub fn problem(&mut self, path: &Path<'_>, at: Place, message: impl fmt::Display) {
         self.problem_with(path, at, message, || None);
     }
 
     /// Something is wrong here, and `hint` may know what would be right.
-    pub(crate) fn problem_with(
+    pub fn problem_with(
         &mut self,
         path: &Path<'_>,
         at: Place,
@@ -152,12 +178,12 @@ impl<'r> Reader<'r> {
     }
 
     /// The text ends here for its reader.
-    pub(crate) fn syntax(&mut self, Syntax { at, message, hint }: Syntax) {
+    pub fn syntax(&mut self, Syntax { at, message, hint }: Syntax) {
         self.problem_with(&Path::Root, at, message, || hint);
     }
 
     /// Something is allowed and probably not meant.
-    pub(crate) fn warning(&mut self, path: &Path<'_>, at: Place, message: impl fmt::Display) {
+    pub fn warning(&mut self, path: &Path<'_>, at: Place, message: impl fmt::Display) {
         if self.warnings.is_full() {
             self.warnings.count_one();
             return;
@@ -172,8 +198,8 @@ impl<'r> Reader<'r> {
     }
 
     /// Something else was found than expected.
-    pub(crate) fn unexpected(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
-        if let Some(address) = unquoted_colons(node) {
+    pub fn unexpected(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
+        if let Some(address) = unquoted_colons(node).filter(|_| !self.is_secret) {
             self.problem_with(
                 path,
                 node.at,
@@ -181,13 +207,17 @@ impl<'r> Reader<'r> {
                 || Some(format!("write \"{address}\"")),
             );
         } else {
-            self.problem(path, node.at, format_args!("expected {expected}, found {}", node.value));
+            self.problem(
+                path,
+                node.at,
+                format_args!("expected {expected}, found {}", self.found(&node.value)),
+            );
         }
     }
 
     /// Calls `each` for every known key of a map, and reports the others and those that stand twice. Nothing at all
     /// (`key:` with nothing behind it) is a map without keys.
-    pub(crate) fn map<'n, 'a, K: Keys>(
+    pub fn map<'n, 'a, K: Keys>(
         &mut self,
         node: &'n Node<'a>,
         path: &Path<'_>,
@@ -232,7 +262,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Calls `each` for every element of a list; nothing at all is a list without elements.
-    pub(crate) fn list<'n, 'a>(
+    pub fn list<'n, 'a>(
         &mut self,
         node: &'n Node<'a>,
         path: &Path<'_>,
@@ -250,16 +280,12 @@ impl<'r> Reader<'r> {
         }
     }
 
-    pub(crate) fn text<'n>(
-        &mut self,
-        node: &'n Node<'_>,
-        path: &Path<'_>,
-        expected: &str,
-    ) -> Option<&'n str> {
+    /// A text.
+    pub fn text<'n>(&mut self, node: &'n Node<'_>, path: &Path<'_>, expected: &str) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) => return Some(text),
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
-                let message = format_args!("expected {expected}, found {}", node.value);
+                let message = format_args!("expected {expected}, found {}", self.found(&node.value));
                 self.problem_with(path, node.at, message, || Some("quote it".to_owned()));
             }
             _ => self.unexpected(path, node, expected),
@@ -267,7 +293,8 @@ impl<'r> Reader<'r> {
         None
     }
 
-    pub(crate) fn boolean(&mut self, node: &Node<'_>, path: &Path<'_>) -> Option<bool> {
+    /// `true` or `false`.
+    pub fn boolean(&mut self, node: &Node<'_>, path: &Path<'_>) -> Option<bool> {
         match &node.value {
             Value::Bool(value) => Some(*value),
             Value::Text(text) => {
@@ -279,7 +306,7 @@ impl<'r> Reader<'r> {
                 self.problem_with(
                     path,
                     node.at,
-                    format_args!("expected true or false, found {}", node.value),
+                    format_args!("expected true or false, found {}", self.found(&node.value)),
                     || meant.map(str::to_owned),
                 );
                 None
@@ -292,7 +319,7 @@ impl<'r> Reader<'r> {
     }
 
     /// A whole number in a range that is named in `unit` (`seconds`) and in numbers.
-    pub(crate) fn integer<T: TryFrom<i128>>(
+    pub fn integer<T: TryFrom<i128>>(
         &mut self,
         node: &Node<'_>,
         path: &Path<'_>,
@@ -327,12 +354,14 @@ impl<'r> Reader<'r> {
                     .parse::<i64>()
                     .is_ok()
                     .then(|| format!("write {digits}, without quotes or a unit"));
-                let message = format_args!("expected a whole number ({what}), found {}", node.value);
+                let message =
+                    format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
                 self.problem_with(path, node.at, message, || hint);
                 None
             }
             _ => {
-                let message = format_args!("expected a whole number ({what}), found {}", node.value);
+                let message =
+                    format_args!("expected a whole number ({what}), found {}", self.found(&node.value));
                 self.problem(path, node.at, message);
                 None
             }
@@ -340,7 +369,7 @@ impl<'r> Reader<'r> {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(
+    pub fn word<T: Copy>(
         &mut self,
         node: &Node<'_>,
         path: &Path<'_>,
@@ -348,12 +377,16 @@ impl<'r> Reader<'r> {
     ) -> Option<T> {
         let listed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let Value::Text(text) = &node.value else {
-            self.problem(path, node.at, format_args!("expected one of {}, found {}", listed(), node.value));
+            self.problem(
+                path,
+                node.at,
+                format_args!("expected one of {}, found {}", listed(), self.found(&node.value)),
+            );
             return None;
         };
         let found = words.iter().find(|(word, _)| word == text);
         if found.is_none() {
-            let message = format_args!("expected one of {}, found {}", listed(), node.value);
+            let message = format_args!("expected one of {}, found {}", listed(), self.found(&node.value));
             self.problem_with(path, node.at, message, || {
                 did_you_mean(text, words.iter().map(|(word, _)| *word))
             });
@@ -362,7 +395,7 @@ impl<'r> Reader<'r> {
     }
 
     /// A text that parses; what its error says is the message.
-    pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(
+    pub fn parsed<T: FromStr<Err: fmt::Display>>(
         &mut self,
         node: &Node<'_>,
         path: &Path<'_>,
@@ -389,6 +422,24 @@ fn unquoted_colons(node: &Node<'_>) -> Option<String> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// What was found, for a message.
+struct Found<'n> {
+    value: &'n Value<'n>,
+    is_secret: bool,
+}
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_secret, self.value) {
+            (true, Value::Text(_)) => f.write_str("a text"),
+            (true, Value::Bool(_) | Value::Integer(_) | Value::Float(_)) => {
+                f.write_str("something that is no text")
+            }
+            (_, value) => value.fmt(f),
+        }
     }
 }
 

@@ -125,7 +125,7 @@ pub(crate) fn body<'a>(
 }
 
 /// The whole text as one tree, with places: for files that are small by nature.
-pub(crate) fn tree<'a>(text: &'a Text<'_>) -> Result<Node<'a>, Syntax> {
+pub fn tree<'a>(text: &'a Text<'_>) -> Result<Node<'a>, Syntax> {
     match text.format {
         Format::Yaml => {
             let node = yaml::read_value(text)?;

@@ -17,7 +17,7 @@ pub(crate) enum Format {
 
 /// A file's text.
 #[derive(Clone, Debug)]
-pub(crate) struct Text<'a> {
+pub struct Text<'a> {
     pub(crate) name: Arc<str>,
     pub(crate) content: Cow<'a, str>,
     pub(crate) format: Format,
@@ -27,14 +27,15 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// A file's octets as text: UTF-8, with or without a byte order mark.
-    pub(crate) fn from_bytes(name: &str, bytes: &'a [u8]) -> Result<Self, Problem> {
+    pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Result<Self, Problem> {
         match core::str::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text)),
             Err(error) => Err(not_utf8(name, bytes, error.valid_up_to())),
         }
     }
 
-    pub(crate) fn new(name: &str, text: &'a str) -> Self {
+    /// A text, under the name that messages give it.
+    pub fn new(name: &str, text: &'a str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let format = if text.trim_start().starts_with('{') { Format::Json } else { Format::Yaml };
         Self { name: name.into(), content: Cow::Borrowed(text), format, lines: OnceCell::new() }
@@ -50,8 +51,13 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The name that messages give it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Line and column of a place, both counted from 1.
-    pub(crate) fn line_and_column(&self, place: Place) -> (Option<u32>, Option<u32>) {
+    pub fn line_and_column(&self, place: Place) -> (Option<u32>, Option<u32>) {
         let number = |n: usize| u32::try_from(n).ok();
         match place {
             Place::Unknown => (None, None),
@@ -114,8 +120,11 @@ fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
 
 /// A text that could not be read to its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Syntax {
-    pub(crate) at: Place,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+pub struct Syntax {
+    /// How far it was read.
+    pub at: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; it may repeat a piece of the text.
+    pub hint: Option<String>,
 }

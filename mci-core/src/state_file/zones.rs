@@ -297,7 +297,7 @@ fn mx(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Stati
         // RFC 7505: no mail.
         return Some(StaticData::Mx { preference, exchange: None });
     }
-    match names::parse_hostname(exchange) {
+    match crate::text::hostname(exchange) {
         Ok(exchange) => Some(StaticData::Mx { preference, exchange: Some(exchange) }),
         Err(error) => {
             reader.problem(path, node.at, error);

@@ -5,6 +5,7 @@
 mod alive;
 mod draw;
 mod explain;
+mod liveness;
 mod names;
 mod properties;
 mod publishing;

@@ -13,8 +13,9 @@ use prometheus_client::metrics::MetricType;
 
 use super::Metrics;
 use super::counters::{BOUNDS, Counter, Counters, OfWay, Place, RCODES, WAYS};
-use super::process::Process;
+use super::process;
 use super::summary::OUTSIDE;
+use crate::families;
 
 /// The label of what is beyond the bounds.
 const OTHER: &str = "(other)";
@@ -217,25 +218,8 @@ impl Metrics {
         let reloads = [("applied", applied), ("unchanged", unchanged), ("refused", refused)];
         let series = reloads.map(|(result, counter)| ([("result", result)], counter.get()));
         writer.counters(("mci_state_file_reloads", "State files read again"), series)?;
-        writer.gauges(
-            ("mci_build_info", "The program's version; always 1"),
-            [([("version", self.version)], 1_u64)],
-        )?;
-
-        let started = seconds(super::milliseconds(self.started));
-        writer.gauges(
-            ("process_start_time_seconds", "When the process started, since 1970"),
-            [([], started)],
-        )?;
-        let Process { cpu_seconds, resident_octets, open_files } = Process::now();
-        if let Some(seconds) = cpu_seconds {
-            writer.counters(("process_cpu_seconds", "User and system CPU time spent"), [([], seconds)])?;
-        }
-        if let Some(octets) = resident_octets {
-            writer.gauges(("process_resident_memory_bytes", "Resident memory"), [([], octets)])?;
-        }
-        if let Some(files) = open_files {
-            writer.gauges(("process_open_fds", "Open file descriptors"), [([], files)])?;
+        for family in process::families(self.version, self.started) {
+            families::encode(&mut writer.0, &family)?;
         }
         Ok(())
     }

@@ -22,6 +22,7 @@
 mod by_hostname;
 mod counters;
 mod export;
+mod exposition;
 mod format;
 mod lane;
 mod process;
@@ -33,9 +34,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mci_core::{Exchange, Live, Observe, Way};
+use prometheus_client::collector::Collector;
 use prometheus_client::registry::Registry;
 
 pub use self::by_hostname::MAX_HOSTNAMES;
+pub use self::exposition::Exposition;
 pub use self::format::Format;
 
 use self::by_hostname::ByHostname;
@@ -115,14 +118,7 @@ impl Metrics {
     /// Everything, as text. Where the snapshot has changed since the last time this looks at every hostname: call it
     /// where that may take a while.
     pub fn text(self: &Arc<Self>, format: Format) -> String {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Arc::clone(self)));
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).expect("a String takes everything");
-        match format {
-            Format::OpenMetrics => text,
-            Format::Prometheus => format::as_prometheus(&text),
-        }
+        encode(format, [Box::new(Arc::clone(self)) as Box<dyn Collector>])
     }
 
     fn summary(&self) -> Arc<Summary> {
@@ -145,6 +141,20 @@ impl Observe for Metrics {
     fn overloaded(&self, way: Way) {
         let (counters, writers) = self.counters.mine();
         counters.of_way(way).overloaded.add(1, writers);
+    }
+}
+
+/// What collectors tell, as text.
+fn encode(format: Format, collectors: impl IntoIterator<Item = Box<dyn Collector>>) -> String {
+    let mut registry = Registry::default();
+    for collector in collectors {
+        registry.register_collector(collector);
+    }
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).expect("a String takes everything");
+    match format {
+        Format::OpenMetrics => text,
+        Format::Prometheus => format::as_prometheus(&text),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What Linux says of this process; nothing elsewhere.
 
 use std::fs;
+use std::time::SystemTime;
+
+use crate::families::Family;
 
 /// Clock ticks a second in `/proc`: Linux's `USER_HZ`, which is 100 wherever Rust runs.
 const USER_HZ: f64 = 100.0;
@@ -25,6 +28,27 @@ impl Process {
             open_files: files.and_then(|files| u64::try_from(files.saturating_sub(1)).ok()),
         }
     }
+}
+
+/// The program's version, when it started, and what it takes of the machine.
+#[expect(clippy::cast_precision_loss, reason = "octets and milliseconds since 1970 fit into 53 bits")]
+pub(crate) fn families(version: &str, started: SystemTime) -> Vec<Family> {
+    let Process { cpu_seconds, resident_octets, open_files } = Process::now();
+    let gauge = |name, help, value: f64| Family::gauge(name, help).with([], value);
+    let started = super::milliseconds(started) as f64 / 1e3;
+    let mut families = vec![
+        Family::gauge("mci_build_info", "The program's version; always 1").with([("version", version)], 1.0),
+        gauge("process_start_time_seconds", "When the process started, since 1970", started),
+    ];
+    families.extend(cpu_seconds.map(|seconds| {
+        Family::counter("process_cpu_seconds", "User and system CPU time spent").with([], seconds)
+    }));
+    families.extend(
+        resident_octets
+            .map(|octets| gauge("process_resident_memory_bytes", "Resident memory", octets as f64)),
+    );
+    families.extend(open_files.map(|files| gauge("process_open_fds", "Open file descriptors", files as f64)));
+    families
 }
 
 /// User and system time: the 14th and 15th field, counted behind the name, which may hold anything.

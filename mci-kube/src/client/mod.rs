@@ -24,9 +24,9 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::call::{CallError, Refusal};
 pub(crate) use self::call::{decode, decode_borrowed};
+pub use self::connect::{ConnectError, Options, connect};
 pub use self::objects::Kind;
 pub(crate) use self::objects::version_of;
-pub use self::connect::{ConnectError, Options, connect};
 
 /// How long one call may take, unless it says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(10);

@@ -9,7 +9,10 @@ use super::{CallError, ClusterClient, decode};
 use crate::watch::{ObjectKey, Version};
 
 /// What a request is about: a kind and an object of it.
-pub trait Kind: kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait Kind:
+    kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
 
 impl<K> Kind for K where
     K: kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned + Send + Sync + 'static
@@ -115,7 +118,9 @@ fn key_of<K: Kind>(object: &K) -> ObjectKey {
 /// The version of an object that the API server sent.
 pub(crate) fn version_of<K: Kind>(object: &K) -> Result<Version, CallError> {
     let text = object.meta().resource_version.as_deref().unwrap_or_default();
-    text.parse().map(Version).map_err(|_| CallError::Nonsense(format!("resourceVersion {text:?} is no number")))
+    text.parse()
+        .map(Version)
+        .map_err(|_| CallError::Nonsense(format!("resourceVersion {text:?} is no number")))
 }
 
 fn serialise<K: Serialize>(object: &K) -> Result<Vec<u8>, CallError> {

@@ -273,7 +273,10 @@ impl<W: Wanted> Entry<W> {
 
     /// Whether nothing would be lost if it were forgotten.
     fn is_idle(&self) -> bool {
-        matches!(self.want, Want::Unsaid | Want::Nothing(_)) && self.seen.is_none() && !self.in_flight && !self.look
+        matches!(self.want, Want::Unsaid | Want::Nothing(_))
+            && self.seen.is_none()
+            && !self.in_flight
+            && !self.look
     }
 
     fn see(&mut self, seen: Option<SeenObject<W::Seen>>, floor: Version) {

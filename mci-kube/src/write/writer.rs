@@ -131,7 +131,9 @@ impl<W: Wanted> Writer<W> {
                 let (outcome, done) = judge(&error, act);
                 match outcome {
                     // Ordinary: someone was first, and it is decided again.
-                    Outcome::Conflict => debug!(name, object = %key, act = act.as_str(), %error, "Looking again"),
+                    Outcome::Conflict => {
+                        debug!(name, object = %key, act = act.as_str(), %error, "Looking again")
+                    }
                     _ => warn!(name, object = %key, act = act.as_str(), %error, "A write failed"),
                 }
                 (outcome, Some(error.to_string()), done)

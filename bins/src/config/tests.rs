@@ -1,0 +1,515 @@
+//! What configurations say, from every source.
+
+use std::fs;
+use std::sync::Mutex;
+
+use mci_http::Reload;
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const KEY: &str = "s3cr3t-k3y";
+/// `key` and 64 octets of it, in base64.
+const HASH: &str = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5aw==";
+
+/// What a configuration is made from, in a test.
+#[derive(Default)]
+struct From<'t> {
+    file: &'t str,
+    environment: &'t [(&'t str, &'t str)],
+    flags: &'t [(&'static str, &'t str)],
+}
+
+impl From<'_> {
+    fn read(&self) -> Result<Config, Problems> {
+        let written = self.flags.iter().map(|(path, value)| (keys::at(path).unwrap(), (*value).to_owned()));
+        let variables = self.environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let given = Given {
+            component: Component::Operator,
+            file: Some("c.yaml".into()),
+            written: written.collect(),
+            environment: Environment::new(variables),
+        };
+        let content = Content { name: "c.yaml".to_owned(), octets: self.file.as_bytes().to_vec() };
+        given.parse(Some(&content))
+    }
+}
+
+#[track_caller]
+fn file(text: &str) -> Config {
+    From { file: text, ..From::default() }.read().unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn wrong_file(text: &str) -> String {
+    From { file: text, ..From::default() }.read().map(drop).unwrap_err().to_string()
+}
+
+#[track_caller]
+fn environment(variables: &[(&str, &str)]) -> Config {
+    From { environment: variables, ..From::default() }.read().unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn wrong_environment(variables: &[(&str, &str)]) -> String {
+    From { environment: variables, ..From::default() }.read().map(drop).unwrap_err().to_string()
+}
+
+fn warnings(config: &Config) -> Vec<String> {
+    config.warnings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = file("");
+    let seconds = Duration::from_secs;
+    assert_eq!(config.cluster_identifier.as_str(), "local");
+    assert_eq!((&config.namespace, config.source), (&None, ReadFrom::HostnameCaches));
+    assert_eq!(config.settings, Settings::default());
+    assert_eq!(config.dns_refresh_interval, seconds(30));
+    assert_eq!(config.heartbeat, Heartbeat { check: seconds(1), set: seconds(10), timeout: seconds(90) });
+    assert_eq!(config.withdrawal, WithdrawalLimits::default());
+    assert_eq!(config.address_hold, seconds(300));
+    assert_eq!(
+        config.listen,
+        ListenOn {
+            grpc: vec!["127.0.0.1:1153".parse().unwrap()],
+            dns: vec![],
+            http: Some("0.0.0.0:8080".parse().unwrap())
+        }
+    );
+    assert!(config.hostname_policy.is_none() && config.zones.iter().next().is_none());
+    assert_eq!((warnings(&config), config.origin("heartbeat.check")), (vec![], None));
+}
+
+#[test]
+fn the_example_is_right_and_shows_every_key() {
+    let text = include_str!("../../../examples/config.yaml");
+    let config = file(text);
+    assert_eq!(config.cluster_identifier.as_str(), "west");
+    assert_eq!(warnings(&config), [""; 0]);
+    // What is not set there is shown as a comment.
+    let shown = |key: &str| {
+        let last = key.rsplit('.').next().unwrap();
+        text.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{last}:")))
+    };
+    let hidden: Vec<_> = keys::KEYS.iter().map(|key| key.path).filter(|key| !shown(key)).collect();
+    assert_eq!(hidden, [""; 0]);
+}
+
+#[test]
+fn durations_are_seconds_or_have_a_unit() {
+    let config =
+        file("heartbeat: {check: 500ms, set: 20, timeout: 2m}\naddressHold: 1h\nwithdrawal: {hold: 0}");
+    assert_eq!(
+        config.heartbeat,
+        Heartbeat {
+            check: Duration::from_millis(500),
+            set: Duration::from_secs(20),
+            timeout: Duration::from_mins(2)
+        }
+    );
+    assert_eq!((config.address_hold, config.withdrawal.hold), (Duration::from_hours(1), Duration::ZERO));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_their_places() {
+    insta::assert_snapshot!(wrong_file(
+        "clusterIdentifer: west
+heartbeat: {check: 0, set: soon, timeout: -1}
+heartbeatTimeout: 90
+source: clusters
+zones:
+  - gslb.example.com
+  - {name: b.example, nameserver: [ns1.example.net]}
+defaults: {ttl: 5s}
+withdrawal: {share: 0.5}
+listen: {grpc: [localhost:1153], dns: [off, 127.0.0.1:53], http: 8080}
+level: debug
+log: {level: loud, queries: {until: tomorrow}}
+namespace: MCI
+namespace: mci
+tls: {grpc: {clientCa: ca.pem}}
+peers:
+  - {identifier: east, url: ftp://east}
+apiKeys: []
+metrics: 5
+"
+    ), @"");
+}
+
+#[test]
+fn zones_are_read_as_state_files_read_them() {
+    let config = file(
+        "zones: [{name: a.example, nameservers: [ns1.example.net, ns2.example.net], ttl: 60}]\ndefaults: {answerMode: all}",
+    );
+    let state = mci_core::state_file::StateFile::parse(
+        "zones: [{name: a.example, nameservers: [ns1.example.net, ns2.example.net], ttl: 60}]",
+    );
+    assert_eq!(config.zones, *state.unwrap().into_snapshot().zones());
+    assert_eq!(config.settings.answer_mode, mci_core::AnswerMode::All);
+    let config = file("zones: [a.example]\ndnsServerName: ns.example.net");
+    assert_eq!(config.zones.iter().count(), 1, "a name alone is a zone whose name server is this one");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let from = |environment, flags| {
+        let file = "heartbeat: {set: 1}\nzones: [a.example]\ndnsServerName: ns.example.net";
+        let config = From { file, environment, flags }.read().unwrap();
+        (config.heartbeat.set.as_secs(), config.origin("heartbeat.set").unwrap().to_string())
+    };
+    let variable: &[_] = &[("MCI_HEARTBEAT_SET", "2")];
+    assert_eq!(from(&[], &[]), (1, "c.yaml:1".to_owned()));
+    assert_eq!(from(variable, &[]), (2, "environment variable MCI_HEARTBEAT_SET".to_owned()));
+    assert_eq!(from(variable, &[("heartbeat.set", "3s")]), (3, "--heartbeat-set".to_owned()));
+}
+
+#[test]
+fn a_value_that_another_one_hides_is_checked_all_the_same() {
+    let problems = From {
+        file: "heartbeat: {set: x}",
+        environment: &[("MCI_HEARTBEAT_SET", "y")],
+        flags: &[("heartbeat.set", "z")],
+    };
+    insta::assert_snapshot!(problems.read().map(drop).unwrap_err(), @"");
+}
+
+#[test]
+fn the_environment_takes_lists_and_maps_as_text() {
+    let config = environment(&[
+        ("MCI_DNS_SERVER_NAME", "ns.example.net"),
+        ("MCI_ZONES", "a.example, b.example"),
+        ("MCI_LISTEN_DNS", "127.0.0.1:53,[::1]:53"),
+        ("MCI_GRPC", "off"),
+        ("MCI_METRICS_HOSTNAMES", "[a.example, '*.b.example']"),
+        ("MCI_HOSTNAME_POLICY", "[{namespaces: [shop-*], maxPriority: 5}]"),
+        ("MCI_LOG_QUERIES", "100"),
+        ("MCI_HTTP", ""),
+    ]);
+    assert_eq!(config.zones.iter().count(), 2);
+    assert_eq!((config.listen.dns.len(), config.listen.grpc.len()), (2, 0));
+    assert_eq!(config.metrics_hostnames, ["a.example", "*.b.example"]);
+    let rule = PolicyEntry {
+        namespaces: Some(vec!["shop-*".to_owned()]),
+        zones: None,
+        ip_overrides: true,
+        max_priority: Some(5),
+    };
+    assert_eq!(config.hostname_policy, Some(vec![rule]));
+    assert_eq!(config.log.queries.as_ref().unwrap().sample, 100);
+    assert_eq!(config.listen.http, file("").listen.http, "set to nothing is not set");
+}
+
+#[test]
+fn the_names_of_the_dotnet_application_are_understood() {
+    let config = environment(&[
+        ("ClusterIdentifier", "west"),
+        ("ClusterSalt", "c2FsdA=="),
+        ("DNSHostname", "dns.example.net"),
+        ("DNSServerResponsibleEmailAddress", "ops@example.net"),
+        ("NameserverNames__b.example__0", "ns1.example.net"),
+        ("NameserverNames__a.example__1", "ns2.example.net"),
+        ("NameserverNames__a.example__0", "ns1.example.net"),
+        ("DefaultRecordTTL", "7"),
+        ("DNSRefreshInterval", "11"),
+        ("PeriodicRefreshInterval", "300"),
+        ("HeartbeatCheckInterval", "2"),
+        ("HeartbeatSetInterval", "3"),
+        ("HeartbeatTimeout", "30"),
+        ("Peers__0__Identifier", "east"),
+        ("Peers__0__Url", "https://east.example.com"),
+        ("Peers__0__Key", KEY),
+        ("Peers__10__Identifier", "north"),
+        ("Peers__10__Url", "https://north.example.com"),
+        ("Authentication__ApiKeys__0__ClusterIdentifier", "east"),
+        ("Authentication__ApiKeys__0__Key", HASH),
+        ("ListenPort", "5000"),
+        ("ListenGrpcPort", "1153"),
+        ("Namespace", "dns"),
+    ]);
+    assert_eq!(config.cluster_identifier.as_str(), "west");
+    assert_eq!(config.cluster_salt.as_ref().unwrap().expose_secret(), b"salt");
+    assert_eq!(config.settings.dns_server_name.as_ref().unwrap().to_string(), "dns.example.net");
+    let zones: Vec<_> = config
+        .zones
+        .iter()
+        .map(|zone| (zone.name.to_string(), zone.name_servers.len(), zone.responsible_email.as_str()))
+        .collect();
+    assert_eq!(
+        zones,
+        [("a.example".to_owned(), 2, "ops@example.net"), ("b.example".to_owned(), 1, "ops@example.net")]
+    );
+    assert_eq!((config.settings.ttl.seconds(), config.dns_refresh_interval.as_secs()), (7, 11));
+    let Heartbeat { check, set, timeout } = config.heartbeat;
+    assert_eq!([check, set, timeout].map(|of| of.as_secs()), [2, 3, 30]);
+    let peers: Vec<_> = config
+        .peers
+        .iter()
+        .map(|peer| (peer.identifier.as_str(), peer.url.to_string(), peer.key.is_some()))
+        .collect();
+    assert_eq!(
+        peers,
+        [
+            ("east", "https://east.example.com/".to_owned(), true),
+            ("north", "https://north.example.com/".to_owned(), false)
+        ]
+    );
+    assert_eq!(config.api_keys.len(), 1);
+    assert_eq!(config.listen.http, Some("0.0.0.0:5000".parse().unwrap()));
+    assert_eq!(config.listen.grpc, ["0.0.0.0:1153".parse().unwrap()]);
+    assert_eq!(config.namespace.as_deref(), Some("dns"));
+    insta::assert_snapshot!(warnings(&config).join("\n"), @"");
+}
+
+#[test]
+fn a_mistake_in_the_environment_names_the_variable() {
+    insta::assert_snapshot!(wrong_environment(&[
+        ("HeartbeatTimeout", "thirty"),
+        ("MCI_HEARTBEAT_CHEK", "1"),
+        ("MCI_ZONES", "[a.example, {name: }"),
+        ("Peers__0__Identifier", "East"),
+        ("Peers__0__Url", "east"),
+        ("Peers__1__Identifier", "north"),
+        ("Peers__1__Uri", "https://north.example.com"),
+        ("NameserverNames__a.example__first", "ns1.example.net"),
+        ("NameserverNames__b.example__0", "192.0.2.1"),
+        ("DNSServerResponsibleEmailAddress", "nobody"),
+        ("ListenPort", "0"),
+        ("MCI_OTHER_SERVICE_HOST", "10.0.0.1"),
+        ("MCI_FRONT_END_PORT_8080_TCP_ADDR", "10.0.0.1"),
+    ]), @"");
+}
+
+#[test]
+fn of_two_names_ours_wins_and_that_is_said() {
+    let config = environment(&[
+        ("MCI_CLUSTER_IDENTIFIER", "west"),
+        ("ClusterIdentifier", "east"),
+        ("MCI_HEARTBEAT_SET", "5"),
+        ("HeartbeatSetInterval", "5"),
+        ("MCI_LISTEN_GRPC", "127.0.0.1:2"),
+        ("MCI_GRPC", "127.0.0.1:3"),
+        ("ListenGrpcPort", "4"),
+        ("MCI_SOMETHING_ELSE", "x"),
+    ]);
+    assert_eq!((config.cluster_identifier.as_str(), config.heartbeat.set.as_secs()), ("west", 5));
+    assert_eq!(config.listen.grpc, ["127.0.0.1:2".parse().unwrap()]);
+    insta::assert_snapshot!(warnings(&config).join("\n"), @"");
+}
+
+#[test]
+fn the_namespace_of_the_pod_holds_where_nothing_else_names_one() {
+    assert_eq!(environment(&[("POD_NAMESPACE", "pod")]).namespace.as_deref(), Some("pod"));
+    let both = From { file: "namespace: file", environment: &[("POD_NAMESPACE", "pod")], ..From::default() };
+    assert_eq!(both.read().unwrap().namespace.as_deref(), Some("file"));
+}
+
+#[test]
+fn who_the_peers_are_is_checked() {
+    let peer = |name: &str| format!("{{identifier: {name}, url: 'https://{name}.example.com'}}");
+    insta::assert_snapshot!(wrong_file(&format!("peers: [{}]", peer("east"))), @"");
+    let twice = format!(
+        "clusterIdentifier: west\npeers: [{}, {}, {}]\napiKeys: [{{clusterIdentifier: west, key: {HASH}}}]",
+        peer("east"),
+        peer("west"),
+        peer("east")
+    );
+    insta::assert_snapshot!(wrong_file(&twice), @"");
+    let plain = "clusterIdentifier: west\npeers:\n- {identifier: east, url: http://east.example.com}\n- {identifier: north, url: http://north.example.com, insecure: true}";
+    insta::assert_snapshot!(wrong_file(plain), @"");
+}
+
+#[test]
+fn keys_of_one_cluster_may_be_several_while_they_are_replaced() {
+    let key = format!("{{clusterIdentifier: east, key: {HASH}}}");
+    let config = file(&format!("clusterSalt: c2FsdA==\napiKeys: [{key}, {key}]"));
+    assert_eq!(config.api_keys.len(), 2);
+    assert_eq!(config.api_keys[0].hash.expose_secret().len(), 64);
+}
+
+#[test]
+fn secrets_are_in_no_message() {
+    let secret = "S3CRET";
+    let config = From {
+        file: &format!(
+            "clusterIdentifier: west\npeers: [{{identifier: e, url: 'https://e.example', key: {secret}}}]"
+        ),
+        environment: &[
+            ("MCI_COOKIE_SECRET", "00112233445566778899aabbccddeeff"),
+            ("ClusterSalt", "UzNDUkVU"),
+        ],
+        ..From::default()
+    };
+    let read = config.read().unwrap();
+    let shown = format!("{read:?}");
+    assert!(!shown.contains(secret) && !shown.contains("UzNDUkVU") && !shown.contains("00112233"), "{shown}");
+    assert!(!format!("{:?}", Environment::new([("ClusterSalt".into(), secret.into())])).contains(secret));
+    for text in [
+        format!("clusterSalt: {secret}!"),
+        format!("clusterSalt: [{secret}]"),
+        format!("apiKeys: [{secret}]"),
+        format!("apiKeys: {secret}"),
+        format!("apiKeys: [{{clusterIdentifier: east, key: {secret}}}]"),
+        format!("apiKeys: [{{clusterIdentifier: east, key: {secret}{HASH}}}]"),
+        format!("peers: [{{identifier: east, url: 'https://u:{secret}@e.example', key: {secret}}}]"),
+        format!("peers: [{{identifier: east, url: 'https://e.example', key: '{secret} '}}]"),
+        format!(
+            "peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, key: *{secret}}}]"
+        ),
+        format!(
+            "peers: [{{identifier: east, url: 'https://e.example', insecure: {secret}, protocol: {secret}}}]"
+        ),
+        format!("cookieSecrets: [{secret}]"),
+        format!("cookieSecrets: {secret}"),
+    ] {
+        let problems = wrong_file(&text);
+        assert!(!problems.contains(secret), "{text}: {problems}");
+    }
+}
+
+#[test]
+fn numbers_that_are_secrets_are_not_shown_either() {
+    let problems =
+        wrong_file("clusterSalt: 8675309\ncookieSecrets: [8675309]\napiKeys: [8675309]\npeers: 8675309");
+    assert!(!problems.contains("8675309"), "{problems}");
+}
+
+#[test]
+fn secrets_may_come_from_files_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    fs::write(folder.path().join("salt"), "c2FsdA==\n").unwrap();
+    fs::write(folder.path().join("east"), format!("{KEY}\n")).unwrap();
+    let text = "clusterIdentifier: west\nclusterSaltFile: salt\npeers:\n- {identifier: east, url: 'https://east.example', keyFile: east}\n- {identifier: north, url: 'https://north.example', keyFile: missing}";
+    fs::write(&path, text).unwrap();
+    let load = || load(Some(&path), &Written::<OPERATOR>::default(), Environment::default());
+    let problems = load().map(drop).unwrap_err().to_string();
+    let missing = folder.path().join("missing");
+    assert_eq!(
+        problems,
+        format!(
+            "{}:5:58: peers[1].keyFile: {} cannot be read: No such file or directory (os error 2)",
+            path.display(),
+            missing.display()
+        )
+    );
+    fs::write(&missing, "other").unwrap();
+    let (config, _) = load().unwrap();
+    let keys: Vec<_> = config.peers.iter().map(|peer| peer.key.as_ref().unwrap().expose_secret()).collect();
+    assert_eq!(keys, [KEY, "other"]);
+    assert_eq!(config.cluster_salt.as_ref().unwrap().expose_secret(), b"salt");
+}
+
+#[test]
+fn a_configuration_is_known_by_its_keys() {
+    for text in ["clusterIdentifier: west", "# a\nzones: []\nlog: {level: info}\n", "{\"peers\": []}"] {
+        assert!(is_config(text.as_bytes()), "{text}");
+    }
+    for text in
+        ["zones: []\nhostnames: []\n", "", "hostnames:\n- hostname: a.example\n  source: x\n", "tests: []"]
+    {
+        assert!(!is_config(text.as_bytes()), "{text}");
+    }
+}
+
+/// A file that is followed, and what was heard of it.
+struct Followed {
+    folder: tempfile::TempDir,
+    configs: tokio::sync::watch::Receiver<Arc<Config>>,
+    reloads: tokio::sync::mpsc::UnboundedReceiver<Reload>,
+    shutdown: CancellationToken,
+    running: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Followed {
+    fn begin(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("key"), "first").unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, text).unwrap();
+        let (_, follower) =
+            load(Some(&path), &Written::<OPERATOR>::default(), Environment::default()).unwrap();
+        let (sender, reloads) = tokio::sync::mpsc::unbounded_channel();
+        let sender = Arc::new(Mutex::new(sender));
+        let (configs, shutdown) = (follower.subscribe(), CancellationToken::new());
+        let heard = move |reload| sender.lock().unwrap().send(reload).unwrap();
+        let running = tokio::spawn(follower.run(heard, shutdown.clone()));
+        Self { folder, configs, reloads, shutdown, running }
+    }
+
+    /// Writes a file and waits for what becomes of it.
+    async fn write(&mut self, name: &str, text: &str) -> Reload {
+        let (new, path) = (self.folder.path().join("new"), self.folder.path().join(name));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+        self.next().await
+    }
+
+    async fn next(&mut self) -> Reload {
+        let deadline = Duration::from_secs(20);
+        tokio::time::timeout(deadline, self.reloads.recv()).await.expect("news within the deadline").unwrap()
+    }
+
+    fn set(&self) -> (u32, usize) {
+        let config = self.configs.borrow();
+        (config.settings.ttl.seconds(), config.peers.len())
+    }
+
+    async fn end(self) {
+        self.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_new_version_is_taken_whole_and_a_wrong_one_not_at_all() {
+    let mut followed = Followed::begin("clusterIdentifier: west\ndefaults: {ttl: 5}\n");
+    let peers = "peers: [{identifier: east, url: 'https://east.example'}]";
+    let new = format!("clusterIdentifier: west\ndefaults: {{ttl: 6}}\n{peers}\n");
+    assert_eq!(followed.write("config.yaml", &new).await, Reload::Applied);
+    assert_eq!(followed.set(), (6, 1));
+    let wrong = "clusterIdentifier: west\ndefaults: {ttl: 7}\npeers: [{identifier: east}]\n";
+    assert_eq!(followed.write("config.yaml", wrong).await, Reload::Refused);
+    assert_eq!(followed.set(), (6, 1));
+    assert_eq!(followed.write("config.yaml", &new).await, Reload::Unchanged);
+    fs::remove_file(followed.folder.path().join("config.yaml")).unwrap();
+    assert_eq!(followed.next().await, Reload::Refused);
+    assert_eq!(followed.set(), (6, 1));
+    followed.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_change_while_it_runs_is_refused() {
+    let mut followed = Followed::begin("clusterIdentifier: west\nlisten: {grpc: '127.0.0.1:1'}\n");
+    let moved = "clusterIdentifier: west\nlisten: {grpc: '127.0.0.1:2'}\ndefaults: {ttl: 9}\n";
+    assert_eq!(followed.write("config.yaml", moved).await, Reload::Refused);
+    assert_eq!(followed.set(), (5, 0));
+    followed.end().await;
+}
+
+#[test]
+fn what_needs_a_restart_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    fs::write(&path, "clusterIdentifier: west\nnamespace: mci\n").unwrap();
+    let (_, follower) = load(Some(&path), &Written::<OPERATOR>::default(), Environment::default()).unwrap();
+    let new = file(
+        "clusterIdentifier: east\ndefaults: {ttl: 9}\ncookieSecrets: [00112233445566778899aabbccddeeff]\n",
+    );
+    let problems =
+        follower.refused(&new).unwrap().to_string().replace(&path.display().to_string(), "old.yaml");
+    insta::assert_snapshot!(problems, @"");
+}
+
+#[tokio::test]
+async fn a_key_that_is_replaced_in_its_file_is_taken() {
+    let peer =
+        "clusterIdentifier: west\npeers: [{identifier: east, url: 'https://east.example', keyFile: key}]\n";
+    let mut followed = Followed::begin(peer);
+    // The files with secrets are read once more when they begin to be followed.
+    assert_eq!(followed.next().await, Reload::Unchanged);
+    assert_eq!(followed.write("key", "second").await, Reload::Applied);
+    let config = Arc::clone(&followed.configs.borrow());
+    assert_eq!(config.peers[0].key.as_ref().unwrap().expose_secret(), "second");
+    followed.end().await;
+}

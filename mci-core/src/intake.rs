@@ -1,0 +1,104 @@
+//! What a server takes in from a source that may lose things: many names going at once are held (R26).
+//!
+//! ```text
+//!  a hostname is there ──► put ──► Edit::upsert          (at once)
+//!  a hostname is not ────► gone ──► settling, then due ──► Edit::remove, or held
+//! ```
+
+use core::time::Duration;
+use std::collections::HashSet;
+
+use crate::edit::Edit;
+use crate::hostname::Hostname;
+use crate::hostname_state::HostnameState;
+use crate::withdrawal::{Due, WithdrawalLimits, Withdrawals};
+
+/// The way of hostnames into a snapshot, with their withdrawal held where R26 says so.
+///
+/// Time is the caller's monotonic clock, as a duration since any fixed moment.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    withdrawals: Withdrawals,
+}
+
+impl Intake {
+    /// Nothing is going.
+    pub fn new(limits: WithdrawalLimits) -> Self {
+        Self { withdrawals: Withdrawals::new(limits) }
+    }
+
+    /// Takes new limits for what goes from now on.
+    pub fn configure(&mut self, limits: WithdrawalLimits) {
+        self.withdrawals.configure(limits);
+    }
+
+    /// A hostname as the source has it now.
+    pub fn put(&mut self, edit: &mut Edit, state: HostnameState) {
+        self.withdrawals.returns(state.hostname());
+        edit.upsert(state);
+    }
+
+    /// The source has the hostname no longer. It is answered until [`due`](Self::due) lets it go.
+    pub fn gone(&mut self, hostname: Hostname, now: Duration) {
+        self.withdrawals.goes(hostname, now);
+    }
+
+    /// Everything that the source has: what is held and not among it would go. What is `unread` is there too, and stays
+    /// as it is held.
+    pub fn replace(
+        &mut self,
+        edit: &mut Edit,
+        states: impl IntoIterator<Item = HostnameState>,
+        unread: impl IntoIterator<Item = Hostname>,
+        now: Duration,
+    ) {
+        let mut listed: HashSet<Hostname> = unread.into_iter().collect();
+        for hostname in &listed {
+            self.withdrawals.returns(hostname);
+        }
+        for state in states {
+            listed.insert(state.hostname().clone());
+            self.put(edit, state);
+        }
+        for hostname in edit.after.hostnames().filter(|hostname| !listed.contains(hostname)) {
+            self.withdrawals.goes(hostname, now);
+        }
+    }
+
+    /// Lets go what has settled, or was held for long enough.
+    pub fn due(&mut self, edit: &mut Edit, now: Duration) -> Due {
+        let due = self.withdrawals.due(now, edit.after.hostname_count());
+        remove(edit, &due.released);
+        due
+    }
+
+    /// Decides at once about what is settling: after a start there is nobody to wait for.
+    pub fn settle(&mut self, edit: &mut Edit, now: Duration) -> Due {
+        let due = self.withdrawals.settle(now, edit.after.hostname_count());
+        remove(edit, &due.released);
+        due
+    }
+
+    /// Lets go everything that is held (`mci withdraw --confirm`).
+    pub fn confirm(&mut self, edit: &mut Edit) -> Vec<Hostname> {
+        let released = self.withdrawals.confirm();
+        remove(edit, &released);
+        released
+    }
+
+    /// What is held now.
+    pub fn held(&self) -> impl ExactSizeIterator<Item = &Hostname> {
+        self.withdrawals.held()
+    }
+
+    /// When [`due`](Self::due) is next worth asking.
+    pub fn next(&self) -> Option<Duration> {
+        self.withdrawals.next()
+    }
+}
+
+fn remove(edit: &mut Edit, hostnames: &[Hostname]) {
+    for hostname in hostnames {
+        edit.remove(hostname);
+    }
+}
