@@ -277,9 +277,12 @@ async fn leads_beats_applies_a_status_and_tells_events() {
             Batch::Absent => Vec::new(),
         };
         let ours = objects.into_iter().filter(|event| event.value.reason.as_deref() == Some("NotReady"));
-        seen.extend(ours.map(|event| (event.value.note, event.value.type_, event.value.reporting_controller)));
+        seen.extend(
+            ours.map(|event| (event.value.note, event.value.type_, event.value.reporting_controller)),
+        );
     }
-    let expected = ["no endpoint is ready", "Warning", "mci.dev/mci-operator"].map(|text| Some(text.to_owned()));
+    let expected =
+        ["no endpoint is ready", "Warning", "mci.dev/mci-operator"].map(|text| Some(text.to_owned()));
     let [note, news, controller] = expected;
     assert_eq!(seen, BTreeSet::from([(note, news, controller)]));
     assert_eq!(recorder.lost(), 0);
@@ -342,6 +345,8 @@ async fn survives_a_restart_a_hanging_connection_a_compaction_and_a_restored_sto
     followed.knows(&[("t-a", "1"), ("t-b", "2"), ("t-c", "3")]).await;
     followed.stands(|state| *state == State::Following).await;
 
+    assert_eq!(followed.relists, [Relist::Start, Relist::Expired]);
+
     // The store is restored from an older copy, while the watch stays open.
     let snapshot = tokio::task::block_in_place(|| clusters.etcd().snapshot());
     for n in 0..20 {
@@ -352,6 +357,7 @@ async fn survives_a_restart_a_hanging_connection_a_compaction_and_a_restored_sto
     tokio::task::block_in_place(|| clusters.etcd().restore(&snapshot));
     tokio::task::block_in_place(|| cluster.api_server().restart());
     followed.knows(&[("t-a", "1"), ("t-b", "2"), ("t-c", "3")]).await;
+    assert_eq!(followed.relists, [Relist::Start, Relist::Expired, Relist::WentBack]);
     direct.create(&text("harm", "t-d", "5")).await.unwrap();
     followed.knows(&[("t-a", "1"), ("t-b", "2"), ("t-c", "3"), ("t-d", "5")]).await;
 }

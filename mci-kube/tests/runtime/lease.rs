@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Fate, FakeApi};
+use crate::common::{FakeApi, Fate};
 
 const LEASES: &str = "/apis/coordination.k8s.io/v1/leases";
 
@@ -61,7 +61,10 @@ fn floor() -> Arc<AtomicU64> {
 }
 
 fn term(api: &FakeApi) -> String {
-    api.get(LEASES, "mci", "mci-operator").unwrap()["metadata"]["annotations"][TERM].as_str().unwrap().to_owned()
+    api.get(LEASES, "mci", "mci-operator").unwrap()["metadata"]["annotations"][TERM]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::common::{Fate, FakeApi};
+use crate::common::{FakeApi, Fate};
 
 const KIND: &str = "/apis/example.org/v1/things";
 

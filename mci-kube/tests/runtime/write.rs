@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Fate, FakeApi};
+use crate::common::{FakeApi, Fate};
 
 const KIND: &str = "/api/v1/configmaps";
 
