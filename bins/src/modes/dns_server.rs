@@ -77,8 +77,11 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
     readiness = readiness.detail("snapshot file", move || of_file.file_detail());
     let told = Told {
         readiness,
-        exposition: Exposition::of_queries(Arc::clone(&metrics))
-            .and(Families::new(families(gauges.clone(), Arc::clone(&heard), kept.clone()))),
+        exposition: Exposition::of_queries(Arc::clone(&metrics)).and(Families::new(families(
+            gauges.clone(),
+            Arc::clone(&heard),
+            kept.clone(),
+        ))),
         api: api(Arc::clone(&live), Arc::new(details(gauges, Arc::clone(&heard), kept.clone()))),
     };
     let ports = Ports::bind(listening(&config)?, &live, &observers, told)?;
@@ -198,7 +201,9 @@ impl Heard {
         let Some(kept) = &self.kept else { return Ok(()) };
         if self.from_file.load(Ordering::Relaxed) {
             let age = kept.age().unwrap_or_default().as_secs();
-            return Err(format!("answers come from it: the API server has not been heard since the start ({age} s old)"));
+            return Err(format!(
+                "answers come from it: the API server has not been heard since the start ({age} s old)"
+            ));
         }
         Ok(())
     }
@@ -220,7 +225,7 @@ impl Listener for Heard {
         let first = hostnames.first().map(ToString::to_string).unwrap_or_default();
         self.events.tell(Notice {
             regarding: k8s_reference::<Cluster>(&self.namespace, &self.cluster),
-            news: News::Bad,
+            news: News::Warning,
             reason: "WithdrawalHeld",
             action: "Serve",
             note: format!(
@@ -284,14 +289,19 @@ fn families(gauges: Gauges, heard: Arc<Heard>, kept: Option<Arc<Kept>>) -> impl 
         families.extend(decoding(&gauges.decoding));
         let held = u64::try_from(heard.held.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
         families.push(
-            Family::gauge("mci_withdrawal_held", "Hostnames whose withdrawal is held (R26)").with([], number(held)),
+            Family::gauge("mci_withdrawal_held", "Hostnames whose withdrawal is held (R26)")
+                .with([], number(held)),
         );
         if let Some(kept) = &kept {
-            let written = Family::gauge("mci_snapshot_file_timestamp_seconds", "When the snapshot file was written");
+            let written =
+                Family::gauge("mci_snapshot_file_timestamp_seconds", "When the snapshot file was written");
             families.extend(kept.written().map(|seconds| written.with([], number(seconds))));
             families.push(
-                Family::counter("mci_snapshot_file_failures", "Snapshot files that could not be read or written")
-                    .with([], number(kept.failures())),
+                Family::counter(
+                    "mci_snapshot_file_failures",
+                    "Snapshot files that could not be read or written",
+                )
+                .with([], number(kept.failures())),
             );
             families.push(
                 Family::gauge("mci_snapshot_file_serving", "Whether answers come from the snapshot file")

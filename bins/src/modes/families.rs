@@ -15,7 +15,8 @@ pub(super) fn watches(watches: &[Arc<Progress>]) -> Vec<Family> {
         "When the API server last answered this watch, or sent it something",
     );
     let mut synced = Family::gauge("mci_source_synced", "Whether everything was seen once");
-    let mut current = Family::gauge("mci_source_current", "Whether what is held is what there is, as far as known");
+    let mut current =
+        Family::gauge("mci_source_current", "Whether what is held is what there is, as far as known");
     let mut objects = Family::gauge("mci_source_objects", "How many objects there are");
     let mut malformed = Family::gauge("mci_source_malformed_objects", "Objects that cannot be read now");
     let mut events = Family::counter("mci_source_events", "Changes that came");
@@ -55,8 +56,12 @@ pub(super) fn writes(writers: &[(&'static str, Arc<Counters>)]) -> Family {
     let mut family = Family::counter("mci_writes", "Writes to the API server, and what came of them");
     for (kind, counters) in writers {
         for (lane, act, outcome, count) in counters.all() {
-            let labels =
-                [("kind", *kind), ("lane", lane.as_str()), ("act", act.as_str()), ("outcome", outcome.as_str())];
+            let labels = [
+                ("kind", *kind),
+                ("lane", lane.as_str()),
+                ("act", act.as_str()),
+                ("outcome", outcome.as_str()),
+            ];
             family = family.with(labels, number(count));
         }
     }
@@ -67,10 +72,13 @@ pub(super) fn writes(writers: &[(&'static str, Arc<Counters>)]) -> Family {
 pub(super) fn leadership(claim: &Claim) -> Vec<Family> {
     let term = claim.term();
     let mut families = vec![
-        Family::gauge("mci_leader", "Whether this process leads").with([], f64::from(u8::from(term.is_some()))),
+        Family::gauge("mci_leader", "Whether this process leads")
+            .with([], f64::from(u8::from(term.is_some()))),
     ];
     families.extend(
-        term.map(|term| Family::gauge("mci_leader_term", "The term in which it leads").with([], number(term))),
+        term.map(|term| {
+            Family::gauge("mci_leader_term", "The term in which it leads").with([], number(term))
+        }),
     );
     families
 }

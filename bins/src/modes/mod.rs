@@ -15,13 +15,11 @@ mod snapshot_file;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::Router;
 use mci_http::{Exposition, Readiness, Reload};
 use mci_kube::client::{self, ClusterClient};
 use mci_kube::watch::{Progress, Timing};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub(crate) use self::dns_server::dns_server;
@@ -30,7 +28,6 @@ pub(crate) use self::orchestrator::orchestrator;
 use crate::cli::ClusterOptions;
 use crate::config::{self, Config, ConfigFollower, Environment, Written};
 use crate::facts::wrong;
-use crate::serve::HTTP;
 use crate::serve::health::Health;
 use crate::serve::ports::{http, keep_up_http};
 use crate::supervise::{End, Signals, Supervisor};
@@ -58,9 +55,8 @@ fn run<const OF: u8>(
     written: &Written<OF>,
     begin: impl FnOnce(Start) -> anyhow::Result<Supervisor>,
 ) -> anyhow::Result<ExitCode> {
-    let (config, follower) =
-        config::load(options.config.as_deref(), written, Environment::of_process())
-            .map_err(|problems| wrong(&"the configuration", &problems))?;
+    let (config, follower) = config::load(options.config.as_deref(), written, Environment::of_process())
+        .map_err(|problems| wrong(&"the configuration", &problems))?;
     let levels = Levels::install(config.log.level.clone(), config.log.format);
     for warning in config.warnings() {
         warn!(%warning, "The configuration is allowed, but look at this");
@@ -182,19 +178,4 @@ fn current(progress: &Progress) -> Result<(), String> {
 fn pod() -> String {
     let named = |name| std::env::var(name).ok().filter(|name| !name.is_empty());
     named("POD_NAME").or_else(|| named("HOSTNAME")).unwrap_or_else(|| "mci".to_owned())
-}
-
-/// Follows `stop` with a token that is cancelled on its own.
-fn child(stop: &CancellationToken) -> CancellationToken {
-    stop.child_token()
-}
-
-/// The seconds since 1970, for metrics.
-fn context_of(what: &str) -> impl Fn() -> String + '_ {
-    move || format!("{what} cannot begin")
-}
-
-/// Adds what a component could not begin for.
-fn begun<T>(what: &str, result: anyhow::Result<T>) -> anyhow::Result<T> {
-    result.with_context(context_of(what))
 }

@@ -6,8 +6,8 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -90,7 +90,11 @@ impl Kept {
     }
 
     /// Writes what is served whenever it has changed, until `stop`; and a last time then.
-    pub(super) async fn keep(self: Arc<Self>, live: Arc<Live>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(super) async fn keep(
+        self: Arc<Self>,
+        live: Arc<Live>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         loop {
             let changed = stop.run_until_cancelled(async {
                 self.changed.notified().await;
@@ -110,7 +114,8 @@ impl Kept {
 
     async fn write(self: &Arc<Self>, live: &Live) -> anyhow::Result<()> {
         let (kept, snapshot) = (Arc::clone(self), live.snapshot());
-        let written = tokio::task::spawn_blocking(move || replace(&kept.path, &SnapshotFile::write(&snapshot)));
+        let written =
+            tokio::task::spawn_blocking(move || replace(&kept.path, &SnapshotFile::write(&snapshot)));
         match written.await? {
             Ok(octets) => {
                 self.written.store(unix(SystemTime::now()), Ordering::Relaxed);
@@ -149,9 +154,11 @@ mod tests {
     use super::*;
 
     fn snapshot() -> Snapshot {
-        StateFile::parse("hostnames: [{hostname: a.example, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]")
-            .unwrap()
-            .into_snapshot()
+        StateFile::parse(
+            "hostnames: [{hostname: a.example, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]",
+        )
+        .unwrap()
+        .into_snapshot()
     }
 
     #[tokio::test(start_paused = true)]

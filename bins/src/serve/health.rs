@@ -54,14 +54,14 @@ impl Health {
     }
 
     /// A new version of the files was taken; `changed` as above.
-    pub(super) fn renewed(&self, changed: bool) {
+    pub(crate) fn renewed(&self, changed: bool) {
         self.state().refused = None;
         self.reloaded(if changed { Reload::Applied } else { Reload::Unchanged });
         self.served(changed);
     }
 
     /// A new version of the files was refused.
-    pub(super) fn refused(&self, mistakes: usize) {
+    pub(crate) fn refused(&self, mistakes: usize) {
         let reason = match mistakes {
             1 => "the newest version has a mistake, see the log: the one before is served".to_owned(),
             count => {
@@ -93,7 +93,8 @@ impl Health {
             for (result, counter) in ["applied", "unchanged", "refused"].into_iter().zip(&health.reloads) {
                 reloads = reloads.with([("result", result)], count(counter.load(Ordering::Relaxed)));
             }
-            let mut restarts = Family::counter("mci_task_restarts", "Tasks that ended and were started again");
+            let mut restarts =
+                Family::counter("mci_task_restarts", "Tasks that ended and were started again");
             for (task, ailment) in &health.state().tasks {
                 restarts = restarts.with([("task", task)], count(ailment.restarts));
             }
@@ -123,8 +124,7 @@ impl Health {
         tasks: &[&'static str],
     ) -> Readiness {
         let of_files = Arc::clone(self);
-        let readiness =
-            readiness.detail(files, move || of_files.state().refused.clone().map_or(Ok(()), Err));
+        let readiness = readiness.detail(files, move || of_files.state().refused.clone().map_or(Ok(()), Err));
         tasks.iter().fold(readiness, |readiness, task| {
             let (health, task) = (Arc::clone(self), *task);
             readiness.detail(task, move || health.task(task))
