@@ -22,3 +22,5 @@ pub mod supply;
 pub mod translate;
 pub mod watch;
 pub mod write;
+
+pub use kube::Resource;

@@ -6,17 +6,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Method;
-use mci_tests::cluster::{Cluster, Clusters, deployment};
+use mci_tests::cluster::{Api, Cluster, Clusters, Server, deployment};
+use mci_tests::process::Process;
 use mci_tests::proxy::Proxy;
 use mci_tests::require::{self, Component};
 use mci_tests::wait;
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
-fn config_map(name: &str, value: &str) -> serde_json::Value {
+fn config_map(name: &str, value: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -63,7 +66,7 @@ fn a_namespace_goes_with_all_that_is_in_it() {
     wait::until_true("the namespace is gone", || {
         cluster.api().get("namespaces", "", "going").is_err_and(|refused| refused.code == 404)
     });
-    assert_eq!(cluster.api().list("services", "going").unwrap(), Vec::<serde_json::Value>::new());
+    assert_eq!(cluster.api().list("services", "going").unwrap(), Vec::<Value>::new());
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn kubectl_speaks_to_the_cluster() {
     }
     let clusters = Clusters::shared();
     let text = clusters.cluster(0).kubectl(["version", "--output=json"]);
-    let version: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let version: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(version["serverVersion"]["gitVersion"], format!("v{}", require::KUBERNETES_VERSION));
 }
 
@@ -209,7 +212,7 @@ fn two_clusters_know_nothing_of_each_other() {
     }
     let kubeconfig = two.token_kubeconfig("default", "robot");
     fs::write(kubeconfig.with_extension("token"), one.token("default", "robot")).unwrap();
-    let foreign = mci_tests::cluster::Api::new(&kubeconfig);
+    let foreign = Api::new(&kubeconfig);
     let refused = foreign.request(Method::GET, "/api/v1/pods", None, None).unwrap_err();
     assert_eq!(refused.code, 401, "{refused:?}");
 }
@@ -299,7 +302,7 @@ fn a_watch_from_before_a_compaction_is_told_that_its_version_is_gone() {
     let events = || cluster.kubectl(["get", "--raw", &watch]);
     assert!(events().starts_with(r#"{"type":"MODIFIED""#), "{}", events());
     clusters.etcd().compact();
-    let told: serde_json::Value = serde_json::from_str(&events()).unwrap();
+    let told: Value = serde_json::from_str(&events()).unwrap();
     assert_eq!((&told["type"], &told["object"]["code"]), (&json!("ERROR"), &json!(410)));
 }
 
@@ -313,7 +316,7 @@ fn an_api_server_behind_a_proxy_can_be_lost_and_found() {
     cluster.namespace("proxy");
     cluster.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: proxy}}");
     let proxy = Proxy::start(cluster.address());
-    let api = mci_tests::cluster::Api::new(&cluster.token_kubeconfig_at(proxy.address(), "proxy", "robot"));
+    let api = Api::new(&cluster.token_kubeconfig_at(proxy.address(), "proxy", "robot"));
     let ask = || api.request(Method::GET, "/version", None, None).map_err(|refused| refused.code);
     assert!(ask().is_ok());
     proxy.cut();
@@ -338,6 +341,27 @@ fn many_objects_are_applied_at_once() {
 }
 
 #[test]
+fn a_person_s_clusters_end_with_all_that_is_theirs_at_an_interrupt() {
+    if !require::present(&[Component::Kubernetes]) {
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
+    command.arg("up");
+    let mut process = Process::start("cluster up", &command);
+    process.wait_for_log("Ctrl-C ends them.");
+    let log = process.log();
+    let kubeconfig = log.lines().find_map(|line| line.strip_prefix("export KUBECONFIG=")).unwrap();
+    let api = Api::new(Path::new(kubeconfig));
+    let nodes = api.list("nodes", "").unwrap();
+    assert_eq!(nodes.iter().map(|node| &node["metadata"]["name"]).collect::<Vec<_>>(), ["n1"]);
+
+    process.signal(Signal::SIGINT);
+    assert!(process.wait().success());
+    assert!(!Path::new(kubeconfig).ancestors().nth(2).unwrap().exists());
+    assert_eq!(api.request(Method::GET, "/version", None, None).unwrap_err().code, 0);
+}
+
+#[test]
 fn nothing_is_left_behind_after_a_panic() {
     if !require::present(&[Component::Kubernetes]) {
         return;
@@ -353,7 +377,7 @@ fn nothing_is_left_behind_after_a_panic() {
             cluster.kwok(),
             clusters.etcd().server(),
         ];
-        let ids = servers.map(mci_tests::cluster::Server::id);
+        let ids = servers.map(Server::id);
         *left.lock().unwrap() = Some((ids, clusters.folder().to_owned()));
         panic!("on purpose");
     }));

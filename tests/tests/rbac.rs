@@ -39,7 +39,6 @@ const OPERATOR_EVERYWHERE: Rights = &[
     ("gslbs.multicluster.cyclops.io", "get list watch"),
     ("gslbs/status.multicluster.veccsolutions.io", "update patch"),
     ("gslbs/status.multicluster.cyclops.io", "update patch"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -65,7 +64,6 @@ const ORCHESTRATOR: Rights = &[
     ("hostnamecaches.multicluster.cyclops.io", "list delete"),
     ("resourcecaches.multicluster.cyclops.io", "list delete"),
     ("servicecaches.multicluster.cyclops.io", "list delete"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -80,7 +78,6 @@ const DNS_SERVER: Rights = &[
     ("hostnamecaches.multicluster.veccsolutions.io", "get list watch"),
     ("clustercaches.multicluster.veccsolutions.io", "get list watch"),
     ("clusters.multicluster.veccsolutions.io", "get list watch"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -237,6 +234,7 @@ fn the_api_server_decides_so_for_each_account_verb_resource_and_namespace() {
         ("list".into(), "leases.coordination.k8s.io".into(), NAMESPACE, "or"),
         ("delete".into(), "leases.coordination.k8s.io".into(), NAMESPACE, "or"),
         ("get".into(), "leases.coordination.k8s.io".into(), OTHER, ""),
+        ("create".into(), "events".into(), NAMESPACE, ""),
         ("create".into(), "events.events.k8s.io".into(), NAMESPACE, "ord"),
         ("create".into(), "events.events.k8s.io".into(), OTHER, "o"),
         ("create".into(), "pods/exec".into(), NAMESPACE, ""),

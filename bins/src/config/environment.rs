@@ -150,7 +150,7 @@ impl Environment {
         for name in self.0.keys().filter(ours).filter(|name| !read.contains(name)) {
             match did_you_mean(name, read.iter().map(String::as_str)) {
                 Some(hint) => {
-                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint))
+                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint));
                 }
                 None => warnings.push(|| Problem::of(&variable(name), "", "nothing reads this variable")),
             }

@@ -251,7 +251,7 @@ impl<'a> Input<'a> {
         }
         // More than are kept: they are counted.
         for _ in problems.iter().len()..problems.count() {
-            renamed.push(|| Problem::default());
+            renamed.push(Problem::default);
         }
         Err(renamed.into_problems())
     }

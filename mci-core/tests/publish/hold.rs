@@ -181,7 +181,7 @@ fn r25_what_a_person_changed_is_no_loss() {
 fn r25_a_hold_of_zero_holds_nothing_and_a_new_one_counts_from_the_loss() {
     let mut world = world();
     world.apply(ingress("web", &[], &["one"])).update();
-    world.publisher.configure(Config { address_hold: Duration::from_secs(60), ..Config::new(west()) });
+    world.publisher.configure(Config { address_hold: Duration::from_mins(1), ..Config::new(west()) });
     world.now += 59;
     assert_eq!(world.app(), "192.0.2.1 lb.example.net");
     world.now += 1;

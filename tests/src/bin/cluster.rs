@@ -84,7 +84,7 @@ fn run(up: &Up) -> Result<(), Box<dyn Error>> {
     let mut lines = usage(&clusters);
     if up.mci {
         for cluster in clusters.all() {
-            let started = start_mci(cluster);
+            let started = start_mci(cluster)?;
             lines.extend(mci_usage(cluster, &started));
             replicas.extend(started);
         }
@@ -124,20 +124,31 @@ fn tool(name: &str, version: &str) -> String {
     if is_there { name.to_owned() } else { program(name, version).display().to_string() }
 }
 
-/// The chart, and one replica of each mode.
-fn start_mci(cluster: &Cluster) -> Vec<Replica> {
+/// The chart, and one replica of each mode, ready; or what the first that ends says.
+fn start_mci(cluster: &Cluster) -> Result<Vec<Replica>, Box<dyn Error>> {
     cluster.install_chart(NAMESPACE, &[&format!("clusterIdentifier={}", cluster.name())]);
-    [Mode::Operator, Mode::Orchestrator, Mode::DnsServer]
+    let mut replicas: Vec<Replica> = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer]
         .into_iter()
         .map(|mode| {
             let setup = cluster.mci(mode, NAMESPACE, cluster.name());
-            let setup = match mode {
+            match mode {
                 Mode::DnsServer => setup.argument(format!("--zones={ZONE}")),
                 Mode::Operator | Mode::Orchestrator => setup,
-            };
-            setup.start()
+            }
+            .spawn()
         })
-        .collect()
+        .collect();
+    for replica in &mut replicas {
+        let ended = wait::within(START, || match replica.process.ended() {
+            Some(status) => Some(format!("ended with {status}")),
+            None => replica.is_ready().then(String::new),
+        });
+        let complaint = ended.unwrap_or_else(|| "did not become ready".to_owned());
+        if !complaint.is_empty() {
+            return Err(format!("{} {complaint}:\n{}", replica.name(), replica.process.log()).into());
+        }
+    }
+    Ok(replicas)
 }
 
 fn mci_usage(cluster: &Cluster, replicas: &[Replica]) -> Vec<String> {

@@ -70,7 +70,9 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// Starts that many; ready when this returns.
+    /// Starts that many; ready when this returns. It waits first until few enough others run on this machine.
+    ///
+    /// A test takes one of these: two that each wait for a second would wait for ever.
     #[track_caller]
     pub fn start(count: usize) -> Self {
         Clusters::start_with(count, &[])

@@ -120,9 +120,7 @@ impl Setup {
         let mut replica = self.spawn();
         let address = replica.http();
         let what = format!("{} is ready", replica.setup.pod);
-        replica.process.wait_until(&what, |_| {
-            http::get(address, "/readyz").is_some_and(|response| response.status == 200)
-        });
+        replica.process.wait_until(&what, |_| is_ready(address));
         replica
     }
 
@@ -151,6 +149,11 @@ impl Replica {
     /// The name of its pod.
     pub fn name(&self) -> &str {
         &self.setup.pod
+    }
+
+    /// Whether it says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        is_ready(self.http())
     }
 
     /// Health, readiness and metrics.
@@ -194,6 +197,10 @@ impl Replica {
         drop(process);
         setup.start()
     }
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    http::get(address, "/readyz").is_some_and(|response| response.status == 200)
 }
 
 #[cfg(test)]
