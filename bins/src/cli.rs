@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Test(Test),
     Validate(Validate),
     State(State),
+    Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
     Operator(Operator),
@@ -130,17 +131,7 @@ pub(crate) struct DnsServer {
     pub(crate) cluster: ClusterOptions,
 
     /// Serve these state files, or directories of them, with no cluster
-    #[arg(
-        long,
-        value_name = "FILE",
-        num_args = 1..,
-        conflicts_with_all = [
-            "config", "kubeconfig", "context", "cluster_identifier", "namespace", "source", "snapshot_file", "zones",
-            "default_ttl", "default_answer_mode", "default_when_all_down", "dns_server_name", "outside_zones",
-            "max_addresses", "dns_refresh_interval", "withdrawal_settle", "withdrawal_share", "withdrawal_count",
-            "withdrawal_hold", "otlp_endpoint",
-        ]
-    )]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["kubeconfig", "context"])]
     pub(crate) standalone: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -327,16 +318,18 @@ pub(crate) struct Test {
 /// Check anything that MCI reads, without a cluster
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
-/// they name; configuration files each by itself, without the environment. The exit code is 2 if there is a mistake.
+/// they name; configuration files each by itself, without the environment; Kubernetes manifests by the rules of the CRDs,
+/// in the API server's words (objects of other kinds are passed over). The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
+  mci validate manifests/app.yaml
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
-    /// State files, policy tests, configuration files, or directories of them
+    /// State files, policy tests, manifests, configuration files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -361,6 +354,16 @@ pub(crate) struct State {
     #[arg(short, long = "output", value_name = "FORMAT", default_value = "yaml")]
     pub(crate) output: StateFormat,
 }
+
+/// Print the CustomResourceDefinitions of MCI's resources
+///
+/// They are those of the chart. Each has the rules that `mci validate` applies without a cluster.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci crds | kubectl apply --server-side -f -
+  mci crds | kubectl diff --server-side -f -       # whether a cluster has those of this version")]
+pub(crate) struct Crds {}
 
 /// Print the completion script of a shell
 #[derive(Args, Debug)]

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::{Layer, Registry, reload};
 
 /// How much is logged, and in which form.
 #[derive(Args, Clone, Debug)]
@@ -63,6 +63,25 @@ pub(crate) fn install(options: &LogOptions) {
     let colour = crate::colour::is_on(&io::stderr());
     let layer = layer(options.format, colour, io::stderr);
     Registry::default().with(layer.with_filter(options.level.clone())).init();
+}
+
+/// The levels of what is logged, which may change while a program runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels(reload::Handle<Targets, Registry>);
+
+impl Levels {
+    /// Sends what is logged from now on to stderr.
+    pub(crate) fn install(level: Targets, format: Format) -> Self {
+        let (filter, handle) = reload::Layer::new(level);
+        let colour = crate::colour::is_on(&io::stderr());
+        Registry::default().with(layer(format, colour, io::stderr).with_filter(filter)).init();
+        Self(handle)
+    }
+
+    /// Logs by other levels from now on.
+    pub(crate) fn set(&self, level: Targets) {
+        self.0.reload(level).expect("the subscriber lives as long as the program");
+    }
 }
 
 fn layer<S, W>(format: Format, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>

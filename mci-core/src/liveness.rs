@@ -92,6 +92,26 @@ impl Liveness {
         });
     }
 
+    /// Takes over what another observer, who leads, judged. One that is alive gets a full timeout, if it had none here.
+    pub fn adopt(&mut self, cluster: &ClusterId, judged: ClusterState) {
+        let Some(heard) = self.clusters.get_mut(cluster) else { return };
+        match (heard.state, judged) {
+            (ClusterState::Stale, ClusterState::Alive) => {
+                heard.state = ClusterState::Alive;
+                heard.age = Duration::ZERO;
+            }
+            (ClusterState::Alive, ClusterState::Stale) => heard.state = ClusterState::Stale,
+            // Nobody judges a cluster gone by its heartbeat.
+            _ => {}
+        }
+    }
+
+    /// The greatest age of a cluster that is alive: what is worth a closer look.
+    pub fn greatest_age(&self) -> Duration {
+        let alive = self.clusters.values().filter(|heard| heard.state == ClusterState::Alive);
+        alive.map(|heard| heard.age).max().unwrap_or_default()
+    }
+
     /// Forgets a cluster.
     pub fn forget(&mut self, cluster: &ClusterId) {
         self.clusters.remove(cluster);

@@ -6,14 +6,21 @@
 pub mod client;
 pub mod content;
 pub mod crds;
+pub mod decode;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
+pub mod manifest;
 pub mod names;
+pub mod offline;
+pub mod orchestrator;
 mod pause;
 pub mod resources;
 pub mod rules;
+mod shards;
 pub mod supply;
 pub mod translate;
 pub mod watch;
 pub mod write;
+
+pub use kube::Resource;

@@ -25,7 +25,7 @@ const PORTS: &[(&str, &str)] = &[("ListenPort", "listen.http"), ("ListenGrpcPort
 /// The namespace of the pod, where the downward API gives it.
 const POD_NAMESPACE: &str = "POD_NAMESPACE";
 /// Read by the programs, not by the configuration.
-const NOT_OURS: &[&str] = &["MCI_CONFIG", "MCI_COMPONENTS", "MCI_BIN"];
+const NOT_OURS: &[&str] = &["MCI_CONFIG"];
 
 /// Variables by name; never shown, since they hold secrets.
 #[derive(Clone, Default)]
@@ -119,7 +119,7 @@ impl Environment {
     /// `Peers__0__Url` and its like.
     fn lists(&self, values: &mut Values, problems: &mut Collected, warnings: &mut Collected) {
         for list in LISTS {
-            let mut items: BTreeMap<(u64, String), Vec<(String, &'static str, String)>> = BTreeMap::new();
+            let mut items: BTreeMap<(u64, String), Item> = BTreeMap::new();
             for (name, value) in &self.0 {
                 let Some(rest) = strip_prefix_ignoring_case(name, list.prefix) else { continue };
                 match list.parse(rest) {
@@ -146,13 +146,11 @@ impl Environment {
 
     /// What begins as ours do and is none of them.
     fn unknown(&self, read: &[String], problems: &mut Collected, warnings: &mut Collected) {
-        for name in self.0.keys().filter(|name| name.starts_with("MCI_") && !read.contains(name)) {
-            if name.starts_with("MCI_TEST_") || name.starts_with("MCI_BENCH_") || is_service_link(name) {
-                continue;
-            }
+        let ours = |name: &&String| name.starts_with("MCI_") && !is_service_link(name);
+        for name in self.0.keys().filter(ours).filter(|name| !read.contains(name)) {
             match did_you_mean(name, read.iter().map(String::as_str)) {
                 Some(hint) => {
-                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint))
+                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint));
                 }
                 None => warnings.push(|| Problem::of(&variable(name), "", "nothing reads this variable")),
             }
@@ -172,6 +170,9 @@ fn is_service_link(name: &str) -> bool {
         || name.contains("_SERVICE_PORT")
         || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
+
+/// The variables of one item: name, key in the item, value.
+type Item = Vec<(String, &'static str, String)>;
 
 /// A list that the .NET application spreads over variables.
 #[derive(Debug)]
@@ -222,7 +223,7 @@ impl ListOf {
     }
 
     /// The list as a file would have it. Line N of its places is the Nth of `names`.
-    fn node(&self, items: &[Vec<(String, &'static str, String)>]) -> (Vec<String>, Node<'static>) {
+    fn node(&self, items: &[Item]) -> (Vec<String>, Node<'static>) {
         let mut names = Vec::new();
         let mut list = Vec::new();
         for item in items {
@@ -269,7 +270,7 @@ fn strip_prefix_ignoring_case<'n>(name: &'n str, prefix: &str) -> Option<&'n str
 #[derive(Default)]
 pub(super) struct Values {
     texts: Vec<(&'static Key, String, String)>,
-    lists: Vec<(&'static ListOf, Vec<Vec<(String, &'static str, String)>>)>,
+    lists: Vec<(&'static ListOf, Vec<Item>)>,
     pub(super) responsible_email: Option<String>,
     pub(super) pod_namespace: Option<String>,
 }

@@ -30,6 +30,8 @@ const fn component(of: u8) -> Component {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written<const OF: u8> {
     values: Vec<(&'static Key, SecretString)>,
+    /// Whether `--config` was written.
+    names_file: bool,
 }
 
 impl<const OF: u8> Written<OF> {
@@ -39,6 +41,16 @@ impl<const OF: u8> Written<OF> {
     /// Of one key each, in any order; as they were written.
     pub(crate) fn values(&self) -> Vec<(&'static Key, String)> {
         self.values.iter().map(|(key, value)| (*key, value.expose_secret().to_owned())).collect()
+    }
+
+    /// The first flag that was written and says nothing to a program that serves state files.
+    pub(crate) fn of_clusters_only(&self) -> Option<String> {
+        let mut names = self.values.iter().filter_map(|(key, _)| key.flag).filter(|flag| !flag.is_served);
+        names
+            .next()
+            .map(|flag| flag.name)
+            .or(self.names_file.then_some("config"))
+            .map(|name| format!("--{name}"))
     }
 
     fn flags() -> impl Iterator<Item = (&'static Key, Flag)> {
@@ -53,13 +65,17 @@ fn id(flag: Flag) -> String {
     flag.name.replace('-', "_")
 }
 
-fn argument(key: &Key, flag: Flag) -> Arg {
+/// Where the flags of the table begin among those of each heading: behind `--config` and its like.
+const FIRST: usize = 100;
+
+fn argument(position: usize, key: &Key, flag: Flag) -> Arg {
     let variable = key.flag_variable().unwrap_or_else(|| key.variable());
     let argument = Arg::new(id(flag))
         .long(flag.name)
         .value_name(flag.value)
         .help(flag.about)
         .help_heading(flag.heading)
+        .display_order(FIRST + position)
         // What it says is checked with everything else, so that all mistakes are told at once.
         .value_parser(OsStringValueParser::new())
         .action(ArgAction::Append)
@@ -73,7 +89,9 @@ impl<const OF: u8> Args for Written<OF> {
     fn augment_args(command: Command) -> Command {
         let declared_elsewhere = |flag: &Flag| Self::COMPONENT == Component::DnsServer && flag.is_served;
         let flags = Self::flags().filter(|(_, flag)| !declared_elsewhere(flag));
-        flags.fold(command, |command, (key, flag)| command.arg(argument(key, flag)))
+        flags
+            .enumerate()
+            .fold(command, |command, (position, (key, flag))| command.arg(argument(position, key, flag)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -96,7 +114,9 @@ impl<const OF: u8> FromArgMatches for Written<OF> {
             let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
             values.push((key, SecretString::from(words.join(","))));
         }
-        Ok(Self { values })
+        let names_file = matches.try_contains_id("config").unwrap_or_default()
+            && matches.value_source("config") == Some(ValueSource::CommandLine);
+        Ok(Self { values, names_file })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -126,7 +146,7 @@ mod tests {
         written: Written<OPERATOR>,
     }
 
-    fn written(values: &[(&'static Key, String)]) -> Vec<(&'static str, &str)> {
+    fn written<'v>(values: &'v [(&'static Key, String)]) -> Vec<(&'static str, &'v str)> {
         values.iter().map(|(key, value)| (key.path, value.as_str())).collect()
     }
 

@@ -180,9 +180,9 @@ pub(crate) const KEYS: &[Key] = &[
     key("withdrawal.settle", Scalar, Restart)
         .flag(PUBLISHING, SAFETY, "withdrawal-settle", "DURATION", "How long hostnames that would go are collected [default: 2s]"),
     key("withdrawal.share", Scalar, Restart)
-        .flag(PUBLISHING, SAFETY, "withdrawal-share", "PERCENT", "The share of all hostnames from which they are held, if there are so many too: [default: 50%]"),
+        .flag(PUBLISHING, SAFETY, "withdrawal-share", "PERCENT", "The share of all hostnames at which they are held, if they are so many too [default: 50%]"),
     key("withdrawal.count", Scalar, Restart)
-        .flag(PUBLISHING, SAFETY, "withdrawal-count", "N", "The number of hostnames from which they are held [default: 20]"),
+        .flag(PUBLISHING, SAFETY, "withdrawal-count", "N", "The number of hostnames at which they are held, if they are such a share too [default: 20]"),
     key("withdrawal.hold", Scalar, Restart)
         .flag(PUBLISHING, SAFETY, "withdrawal-hold", "DURATION", "How long they are held; 0 never holds [default: 10m]"),
     key("addressHold", Scalar, Restart)

@@ -141,13 +141,14 @@ pub(super) fn peers(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
     path: &Path<'_>,
+    own: &ClusterId,
     files: &mut SecretFiles,
 ) -> Vec<Peer> {
     let mut peers = Vec::new();
     let mut places: BTreeMap<ClusterId, String> = BTreeMap::new();
     reader.secretly(|reader| {
         reader.list(node, path, "a list of peers", |reader, node, path| {
-            let Some(peer) = peer(reader, node, path, files) else { return };
+            let Some(peer) = peer(reader, node, path, own, files) else { return };
             if let Some(place) = places.get(&peer.identifier) {
                 let message = format_args!("peer {} is also at {place}", peer.identifier);
                 reader.problem(&path.key("identifier"), node.at, message);
@@ -160,12 +161,18 @@ pub(super) fn peers(
     peers
 }
 
-fn peer(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>, files: &mut SecretFiles) -> Option<Peer> {
+fn peer(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    own: &ClusterId,
+    files: &mut SecretFiles,
+) -> Option<Peer> {
     let (mut identifier, mut url, mut grpc_url, mut key) = (None, None, None, None);
     let (mut protocol, mut allowed_zones, mut max_priority) = (Protocol::Auto, None, None);
     let mut insecure = false;
     let given = reader.map(node, path, |reader, of, node, path| match of {
-        PeerKey::Identifier => identifier = reading::cluster_id(reader, node, path),
+        PeerKey::Identifier => identifier = other_cluster(reader, node, path, own),
         PeerKey::Url => url = uri(reader, node, path),
         PeerKey::GrpcUrl => grpc_url = uri(reader, node, path),
         PeerKey::Key => key = value::key(reader, node, path),
@@ -207,6 +214,7 @@ pub(super) fn api_keys(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
     path: &Path<'_>,
+    own: &ClusterId,
     files: &mut SecretFiles,
 ) -> Vec<ApiKey> {
     let mut keys = Vec::new();
@@ -215,7 +223,7 @@ pub(super) fn api_keys(
             let (mut cluster, mut hash) = (None, None);
             let what = "the stored form of a key, base64(SHA-512(salt and key)),";
             let given = reader.map(node, path, |reader, key, node, path| match key {
-                ApiKeyKey::ClusterIdentifier => cluster = reading::cluster_id(reader, node, path),
+                ApiKeyKey::ClusterIdentifier => cluster = other_cluster(reader, node, path, own),
                 ApiKeyKey::Key => {
                     hash = reader.text(node, path, "a key's stored form as text").and_then(|text| {
                         let octets = value::octets(text, Some(HASH), what);
@@ -233,7 +241,7 @@ pub(super) fn api_keys(
             missing::<ApiKeyKey>(reader, node, path, |key| key.is_in(given), &[ApiKeyKey::ClusterIdentifier]);
             match (ApiKeyKey::Key.is_in(given), ApiKeyKey::KeyFile.is_in(given)) {
                 (false, false) => {
-                    reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing")
+                    reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing");
                 }
                 (true, true) => {
                     reader.problem(path, node.at, "`key` and `keyFile` are both given: one is enough");
@@ -265,6 +273,23 @@ pub(super) fn hostname_policy(reader: &mut Reader<'_>, node: &Node<'_>, path: &P
         }
     });
     entries
+}
+
+/// The identifier of a cluster that is not this one.
+fn other_cluster(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    path: &Path<'_>,
+    own: &ClusterId,
+) -> Option<ClusterId> {
+    let identifier = reading::cluster_id(reader, node, path)?;
+    if identifier == *own {
+        let message = format_args!("{identifier} is this cluster's own identifier (`clusterIdentifier`)");
+        let hint = || Some("each cluster needs an identifier of its own".to_owned());
+        reader.problem_with(path, node.at, message, hint);
+        return None;
+    }
+    Some(identifier)
 }
 
 fn missing<K: Keys + PartialEq>(

@@ -26,7 +26,7 @@ use super::{Component, Config, GrpcTls, Heartbeat, ListenOn, Log, ReadFrom};
 use crate::serve::cookie_secrets;
 use crate::telemetry::{Format, levels};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a process listens on for probes and scrapes: they come from outside of its pod.
@@ -129,11 +129,15 @@ pub(super) fn config(
     let heartbeat = heartbeat(&mut keys);
     let peers = keys
         .input
-        .take("peers", |reader, node, path| Some(peers::peers(reader, node, path, &mut files)))
+        .take("peers", |reader, node, path| {
+            Some(peers::peers(reader, node, path, &cluster_identifier, &mut files))
+        })
         .unwrap_or_default();
     let api_keys = keys
         .input
-        .take("apiKeys", |reader, node, path| Some(peers::api_keys(reader, node, path, &mut files)))
+        .take("apiKeys", |reader, node, path| {
+            Some(peers::api_keys(reader, node, path, &cluster_identifier, &mut files))
+        })
         .unwrap_or_default();
     let cluster_salt = salt(keys.input, &mut files);
     let hostname_policy = keys
@@ -159,19 +163,12 @@ pub(super) fn config(
         warn(keys.input, "otlp.endpoint", "this release exports no spans: the key has no effect");
     }
 
-    let others = peers.iter().map(|peer| ("peers", &peer.identifier));
-    let others = others.chain(api_keys.iter().map(|key| ("apiKeys", &key.cluster_identifier)));
-    for (key, identifier) in others {
-        if *identifier == cluster_identifier {
-            let message = format!("{identifier} is this cluster's own identifier (`clusterIdentifier`)");
-            keys.input.wrong(key, message, Some("each cluster needs an identifier of its own"));
-        }
-    }
     if !peers.is_empty() && cluster_identifier.as_str() == "local" {
         let hint = "name this cluster with `clusterIdentifier`, as its peers know it";
         keys.input.wrong("peers", "peers need a cluster that is not called \"local\"", Some(hint));
     }
-    if !api_keys.is_empty() && cluster_salt.is_none() {
+    let names_salt = ["clusterSalt", "clusterSaltFile"].iter().any(|key| keys.input.is_given(key));
+    if !api_keys.is_empty() && !names_salt {
         keys.input.wrong("apiKeys", "keys are stored with `clusterSalt`, which is missing", None);
     }
     let fixed = keys.fixed;
@@ -315,7 +312,7 @@ fn listen(keys: &mut Keys<'_, '_>, component: Component) -> ListenOn {
     ListenOn {
         grpc: keys.value("listen.grpc", vec![Listen::Tcp(loopback)], value::grpc),
         dns: keys.value("listen.dns", Vec::new(), value::dns),
-        http: keys.value("listen.http", Some(http_default(component)), value::http),
+        http: keys.value("listen.http", vec![http_default(component)], value::http).pop(),
     }
 }
 

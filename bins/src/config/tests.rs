@@ -1,11 +1,10 @@
 //! What configurations say, from every source.
 
-use std::fs;
-use std::sync::Mutex;
+mod followed;
 
-use mci_http::Reload;
+use std::fs;
+
 use secrecy::ExposeSecret;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -134,7 +133,28 @@ peers:
 apiKeys: []
 metrics: 5
 "
-    ), @"");
+    ), @r#"
+    c.yaml:1:1: clusterIdentifer: unknown key; did you mean "clusterIdentifier"?
+    c.yaml:2:20: heartbeat.check: 0s is out of range: 100ms to 31d
+    c.yaml:2:28: heartbeat.set: expected seconds, or a duration such as 90s or 5m, found the text "soon"
+    c.yaml:2:43: heartbeat.timeout: expected seconds, or a duration such as 90s or 5m, found the number -1
+    c.yaml:3:1: heartbeatTimeout: unknown key; did you mean "heartbeat.timeout"?
+    c.yaml:4:9: source: expected one of hostnameCaches, clusterCaches, found the text "clusters"
+    c.yaml:6:5: zones[0]: zone gslb.example.com has no name server: list its nameservers, or set dnsServerName
+    c.yaml:7:23: zones[1].nameserver: unknown key; did you mean "nameservers"?
+    c.yaml:8:17: defaults.ttl: expected a whole number (seconds), found the text "5s"; write 5, without quotes or a unit
+    c.yaml:9:21: withdrawal.share: expected a percentage from 0% to 100%, found the number 0.5; write "50%"
+    c.yaml:10:17: listen.grpc[0]: "localhost:1153" is no address to listen on: write ADDRESS:PORT, such as 127.0.0.1:1153 or [::1]:1153, or unix:///PATH, such as unix:///run/mci/1.sock, or off
+    c.yaml:10:40: listen.dns[0]: off stands alone: it means no address at all
+    c.yaml:10:66: listen.http: expected IP:PORT as text, or off, found the number 8080; quote it
+    c.yaml:11:1: level: unknown key; did you mean "log.level"?
+    c.yaml:12:37: log.queries.until: expected a time since 1970 as RFC 3339 has it (2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00) or in Unix seconds, found the text "tomorrow"
+    c.yaml:13:12: namespace: "MCI" is no namespace: 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit
+    c.yaml:14:1: namespace: the key stands here a second time
+    c.yaml:15:24: tls.grpc.clientCa: without a certificate (`tls.grpc.cert`) no client is asked for one
+    c.yaml:17:29: peers[0].url: it is no URL such as https://mci.example.com:8443
+    c.yaml:19:10: metrics: expected a map with the keys hostnames, found the number 5
+    "#);
 }
 
 #[test]
@@ -171,7 +191,11 @@ fn a_value_that_another_one_hides_is_checked_all_the_same() {
         environment: &[("MCI_HEARTBEAT_SET", "y")],
         flags: &[("heartbeat.set", "z")],
     };
-    insta::assert_snapshot!(problems.read().map(drop).unwrap_err(), @"");
+    insta::assert_snapshot!(problems.read().map(drop).unwrap_err(), @r#"
+    --heartbeat-set: heartbeat.set: expected seconds, or a duration such as 90s or 5m, found the text "z"
+    environment variable MCI_HEARTBEAT_SET: heartbeat.set: expected seconds, or a duration such as 90s or 5m, found the text "y"
+    c.yaml:1:18: heartbeat.set: expected seconds, or a duration such as 90s or 5m, found the text "x"
+    "#);
 }
 
 #[test]
@@ -258,7 +282,10 @@ fn the_names_of_the_dotnet_application_are_understood() {
     assert_eq!(config.listen.http, Some("0.0.0.0:5000".parse().unwrap()));
     assert_eq!(config.listen.grpc, ["0.0.0.0:1153".parse().unwrap()]);
     assert_eq!(config.namespace.as_deref(), Some("dns"));
-    insta::assert_snapshot!(warnings(&config).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&config).join("\n"), @"
+    environment variable PeriodicRefreshInterval: it has no effect: nothing is refreshed periodically here: watches are checked all the time
+    environment variable NameserverNames__b.example__0: zones[1]: zone b.example has 1 name server; two or more are usual (RFC 2182)
+    ");
 }
 
 #[test]
@@ -277,7 +304,18 @@ fn a_mistake_in_the_environment_names_the_variable() {
         ("ListenPort", "0"),
         ("MCI_OTHER_SERVICE_HOST", "10.0.0.1"),
         ("MCI_FRONT_END_PORT_8080_TCP_ADDR", "10.0.0.1"),
-    ]), @"");
+    ]), @r#"
+    environment variable ListenPort: listen.http: expected a port from 1 to 65535, found "0"
+    environment variable Peers__1__Uri: peers: unknown variable; did you mean "Url"?
+    environment variable NameserverNames__a.example__first: zones: unknown variable; write NameserverNames__ZONE__0, NameserverNames__ZONE__1, …
+    environment variable MCI_HEARTBEAT_CHEK: unknown variable; did you mean "MCI_HEARTBEAT_CHECK"?
+    environment variable MCI_ZONES:1:1: zones: the YAML cannot be read: unclosed bracket '['
+    environment variable DNSServerResponsibleEmailAddress: zones[].responsibleEmail: "nobody" is no mail address: write it as hostmaster@example.com
+    environment variable HeartbeatTimeout: heartbeat.timeout: expected seconds, or a duration such as 90s or 5m, found the text "thirty"
+    environment variable Peers__0__Identifier: peers[0].identifier: "East" is no cluster identifier: 1 to 63 lower-case letters, digits, '-' and '.', each part beginning and ending with a letter or digit; did you mean "east"?
+    environment variable Peers__0__Url: peers[0].url: it is no URL such as https://mci.example.com:8443
+    environment variable Peers__1__Identifier: peers[1]: the key "url" is missing
+    "#);
 }
 
 #[test]
@@ -294,7 +332,12 @@ fn of_two_names_ours_wins_and_that_is_said() {
     ]);
     assert_eq!((config.cluster_identifier.as_str(), config.heartbeat.set.as_secs()), ("west", 5));
     assert_eq!(config.listen.grpc, ["127.0.0.1:2".parse().unwrap()]);
-    insta::assert_snapshot!(warnings(&config).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&config).join("\n"), @"
+    environment variable ClusterIdentifier: clusterIdentifier: MCI_CLUSTER_IDENTIFIER says otherwise, and is taken
+    environment variable MCI_GRPC: listen.grpc: MCI_LISTEN_GRPC says otherwise, and is taken
+    environment variable ListenGrpcPort: listen.grpc: MCI_LISTEN_GRPC is set too, and is taken
+    environment variable MCI_SOMETHING_ELSE: nothing reads this variable
+    ");
 }
 
 #[test]
@@ -307,16 +350,36 @@ fn the_namespace_of_the_pod_holds_where_nothing_else_names_one() {
 #[test]
 fn who_the_peers_are_is_checked() {
     let peer = |name: &str| format!("{{identifier: {name}, url: 'https://{name}.example.com'}}");
-    insta::assert_snapshot!(wrong_file(&format!("peers: [{}]", peer("east"))), @"");
+    insta::assert_snapshot!(wrong_file(&format!("peers: [{}]", peer("east"))), @r#"c.yaml:1:8: peers: peers need a cluster that is not called "local"; name this cluster with `clusterIdentifier`, as its peers know it"#);
     let twice = format!(
         "clusterIdentifier: west\npeers: [{}, {}, {}]\napiKeys: [{{clusterIdentifier: west, key: {HASH}}}]",
         peer("east"),
         peer("west"),
         peer("east")
     );
-    insta::assert_snapshot!(wrong_file(&twice), @"");
+    insta::assert_snapshot!(wrong_file(&twice), @"
+    c.yaml:2:75: peers[1].identifier: west is this cluster's own identifier (`clusterIdentifier`); each cluster needs an identifier of its own
+    c.yaml:2:115: peers[2].identifier: peer east is also at c.yaml:2:9
+    c.yaml:3:31: apiKeys[0].clusterIdentifier: west is this cluster's own identifier (`clusterIdentifier`); each cluster needs an identifier of its own
+    ");
     let plain = "clusterIdentifier: west\npeers:\n- {identifier: east, url: http://east.example.com}\n- {identifier: north, url: http://north.example.com, insecure: true}";
-    insta::assert_snapshot!(wrong_file(plain), @"");
+    insta::assert_snapshot!(wrong_file(plain), @"c.yaml:3:3: peers[0].url: plain HTTP: everybody on the way can read the key; write https://…, or `insecure: true` where that is meant");
+}
+
+#[test]
+fn stored_keys_need_their_salt() {
+    let keys = format!("apiKeys: [{{clusterIdentifier: east, key: {HASH}}}]");
+    insta::assert_snapshot!(wrong_file(&keys), @"c.yaml:1:10: apiKeys: keys are stored with `clusterSalt`, which is missing");
+    let empty = format!("clusterSaltFile: /dev/null\n{keys}");
+    insta::assert_snapshot!(wrong_file(&empty), @"c.yaml:1:18: clusterSaltFile: the salt is empty");
+}
+
+#[test]
+fn more_mistakes_than_are_kept_are_counted() {
+    let entries = "- {maxPriority: x}\n".repeat(1_500);
+    let problems = From { file: &format!("hostnamePolicy:\n{entries}"), ..From::default() };
+    let problems = problems.read().map(drop).unwrap_err();
+    assert_eq!((problems.iter().len(), problems.count()), (1_000, 1_500));
 }
 
 #[test]
@@ -388,7 +451,7 @@ fn secrets_may_come_from_files_beside_the_configuration() {
     assert_eq!(
         problems,
         format!(
-            "{}:5:58: peers[1].keyFile: {} cannot be read: No such file or directory (os error 2)",
+            "{}:5:62: peers[1].keyFile: {} cannot be read: No such file or directory (os error 2)",
             path.display(),
             missing.display()
         )
@@ -410,106 +473,4 @@ fn a_configuration_is_known_by_its_keys() {
     {
         assert!(!is_config(text.as_bytes()), "{text}");
     }
-}
-
-/// A file that is followed, and what was heard of it.
-struct Followed {
-    folder: tempfile::TempDir,
-    configs: tokio::sync::watch::Receiver<Arc<Config>>,
-    reloads: tokio::sync::mpsc::UnboundedReceiver<Reload>,
-    shutdown: CancellationToken,
-    running: tokio::task::JoinHandle<anyhow::Result<()>>,
-}
-
-impl Followed {
-    fn begin(text: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("key"), "first").unwrap();
-        let path = folder.path().join("config.yaml");
-        fs::write(&path, text).unwrap();
-        let (_, follower) =
-            load(Some(&path), &Written::<OPERATOR>::default(), Environment::default()).unwrap();
-        let (sender, reloads) = tokio::sync::mpsc::unbounded_channel();
-        let sender = Arc::new(Mutex::new(sender));
-        let (configs, shutdown) = (follower.subscribe(), CancellationToken::new());
-        let heard = move |reload| sender.lock().unwrap().send(reload).unwrap();
-        let running = tokio::spawn(follower.run(heard, shutdown.clone()));
-        Self { folder, configs, reloads, shutdown, running }
-    }
-
-    /// Writes a file and waits for what becomes of it.
-    async fn write(&mut self, name: &str, text: &str) -> Reload {
-        let (new, path) = (self.folder.path().join("new"), self.folder.path().join(name));
-        fs::write(&new, text).unwrap();
-        fs::rename(new, path).unwrap();
-        self.next().await
-    }
-
-    async fn next(&mut self) -> Reload {
-        let deadline = Duration::from_secs(20);
-        tokio::time::timeout(deadline, self.reloads.recv()).await.expect("news within the deadline").unwrap()
-    }
-
-    fn set(&self) -> (u32, usize) {
-        let config = self.configs.borrow();
-        (config.settings.ttl.seconds(), config.peers.len())
-    }
-
-    async fn end(self) {
-        self.shutdown.cancel();
-        self.running.await.unwrap().unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_new_version_is_taken_whole_and_a_wrong_one_not_at_all() {
-    let mut followed = Followed::begin("clusterIdentifier: west\ndefaults: {ttl: 5}\n");
-    let peers = "peers: [{identifier: east, url: 'https://east.example'}]";
-    let new = format!("clusterIdentifier: west\ndefaults: {{ttl: 6}}\n{peers}\n");
-    assert_eq!(followed.write("config.yaml", &new).await, Reload::Applied);
-    assert_eq!(followed.set(), (6, 1));
-    let wrong = "clusterIdentifier: west\ndefaults: {ttl: 7}\npeers: [{identifier: east}]\n";
-    assert_eq!(followed.write("config.yaml", wrong).await, Reload::Refused);
-    assert_eq!(followed.set(), (6, 1));
-    assert_eq!(followed.write("config.yaml", &new).await, Reload::Unchanged);
-    fs::remove_file(followed.folder.path().join("config.yaml")).unwrap();
-    assert_eq!(followed.next().await, Reload::Refused);
-    assert_eq!(followed.set(), (6, 1));
-    followed.end().await;
-}
-
-#[tokio::test]
-async fn what_cannot_change_while_it_runs_is_refused() {
-    let mut followed = Followed::begin("clusterIdentifier: west\nlisten: {grpc: '127.0.0.1:1'}\n");
-    let moved = "clusterIdentifier: west\nlisten: {grpc: '127.0.0.1:2'}\ndefaults: {ttl: 9}\n";
-    assert_eq!(followed.write("config.yaml", moved).await, Reload::Refused);
-    assert_eq!(followed.set(), (5, 0));
-    followed.end().await;
-}
-
-#[test]
-fn what_needs_a_restart_is_named_with_its_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.yaml");
-    fs::write(&path, "clusterIdentifier: west\nnamespace: mci\n").unwrap();
-    let (_, follower) = load(Some(&path), &Written::<OPERATOR>::default(), Environment::default()).unwrap();
-    let new = file(
-        "clusterIdentifier: east\ndefaults: {ttl: 9}\ncookieSecrets: [00112233445566778899aabbccddeeff]\n",
-    );
-    let problems =
-        follower.refused(&new).unwrap().to_string().replace(&path.display().to_string(), "old.yaml");
-    insta::assert_snapshot!(problems, @"");
-}
-
-#[tokio::test]
-async fn a_key_that_is_replaced_in_its_file_is_taken() {
-    let peer =
-        "clusterIdentifier: west\npeers: [{identifier: east, url: 'https://east.example', keyFile: key}]\n";
-    let mut followed = Followed::begin(peer);
-    // The files with secrets are read once more when they begin to be followed.
-    assert_eq!(followed.next().await, Reload::Unchanged);
-    assert_eq!(followed.write("key", "second").await, Reload::Applied);
-    let config = Arc::clone(&followed.configs.borrow());
-    assert_eq!(config.peers[0].key.as_ref().unwrap().expose_secret(), "second");
-    followed.end().await;
 }

@@ -100,12 +100,11 @@ fn addresses<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Option<Vec<T>> {
     let single;
-    let (list, is_list): (&[Node<'_>], bool) = match &node.value {
-        Value::List(list) => (list, true),
-        _ => {
-            single = [node.clone()];
-            (&single, false)
-        }
+    let (list, is_list): (&[Node<'_>], bool) = if let Value::List(list) = &node.value {
+        (list, true)
+    } else {
+        single = [node.clone()];
+        (&single, false)
     };
     if let [Node { value: Value::Text(off), .. }] = list
         && off == "off"
@@ -120,10 +119,10 @@ fn addresses<T>(
         match parse(text) {
             Ok(address) => found.push(address),
             Err(_) if text == "off" => {
-                reader.problem(path, node.at, "off stands alone: it means no address at all")
+                reader.problem(path, node.at, "off stands alone: it means no address at all");
             }
             Err(error) => {
-                reader.problem(path, node.at, format_args!("{text:?}: {error}, or off"));
+                reader.problem(path, node.at, format_args!("{error}, or off"));
             }
         }
     }
@@ -132,7 +131,9 @@ fn addresses<T>(
 
 /// Addresses for DNS.
 pub(super) fn dns(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Vec<SocketAddr>> {
-    addresses(reader, node, path, |text| socket_address(text, 5300))
+    addresses(reader, node, path, |text| {
+        socket_address(text, 5300).map_err(|error| format!("{text:?} is no address: {error}"))
+    })
 }
 
 /// Addresses and unix sockets for gRPC.
@@ -140,16 +141,16 @@ pub(super) fn grpc(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) ->
     addresses(reader, node, path, |text| Listen::from_str(text).map_err(|error| error.to_string()))
 }
 
-/// One address for HTTP, or none.
-pub(super) fn http(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Option<SocketAddr>> {
+/// One address for HTTP, or none: `off`.
+pub(super) fn http(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<Vec<SocketAddr>> {
     let text = reader.text(node, path, "IP:PORT as text, or off")?;
     if text == "off" {
-        return Some(None);
+        return Some(Vec::new());
     }
     match socket_address(text, 8080) {
-        Ok(address) => Some(Some(address)),
+        Ok(address) => Some(vec![address]),
         Err(error) => {
-            reader.problem(path, node.at, format_args!("{text:?}: {error}, or off"));
+            reader.problem(path, node.at, format_args!("{text:?} is no address: {error}, or off"));
             None
         }
     }

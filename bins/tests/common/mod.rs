@@ -44,6 +44,8 @@ pub fn program(name: &str) -> Command {
     let path = match name {
         "mci" => env!("CARGO_BIN_EXE_mci"),
         "mci-dns-server" => env!("CARGO_BIN_EXE_mci-dns-server"),
+        "mci-operator" => env!("CARGO_BIN_EXE_mci-operator"),
+        "mci-orchestrator" => env!("CARGO_BIN_EXE_mci-orchestrator"),
         other => panic!("{other} is no program of this package"),
     };
     let mut command = Command::new(path);

@@ -150,6 +150,19 @@ fn r20_when_an_observer_starts_the_living_get_a_full_timeout_and_the_stale_stay_
 }
 
 #[test]
+fn r20_a_standby_follows_what_the_leader_judged() {
+    let mut observer = Observer::new();
+    let west = cluster("west");
+    observer.liveness.adopt(&west, ClusterState::Stale);
+    assert_eq!(observer.state("west"), ClusterState::Stale);
+    observer.pass(80, &["east"]);
+    observer.liveness.adopt(&west, ClusterState::Alive);
+    assert_eq!(observer.pass(89, &["east"]), [], "a full timeout");
+    assert_eq!(observer.liveness.greatest_age(), Duration::from_secs(89));
+    assert_eq!(observer.pass(1, &["east"]), [west]);
+}
+
+#[test]
 fn r22_a_cluster_whose_heartbeat_returns_is_alive_at_once() {
     let mut observer = Observer::new();
     observer.pass(90, &["east"]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mci_core::{ClusterId, ClusterState, Hostname, Override};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -122,6 +123,47 @@ fn of_hostname(
 /// One whose end cannot be read holds until somebody lifts it: what was held back on purpose does not return by a typo.
 fn end(until: Option<&str>, faults: &mut Faults, place: &str) -> Option<u64> {
     until.and_then(|text| faults.check(|| format!("{place}.until"), unix_seconds(text)))
+}
+
+/// What a cluster says of its own overrides, as its heartbeats carry it (R24).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnOverrides {
+    /// Of the whole cluster.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<OverrideFields>,
+    /// Of single hostnames at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hostname_overrides: Vec<HostnameOverride>,
+}
+
+impl OwnOverrides {
+    /// Those that stand in a cluster's own object. What cannot be read is left out: the object's reader names it.
+    pub fn of(object: &Cluster) -> Self {
+        Self {
+            held_back: object.spec.held_back.as_ref().and_then(|item| item.read().ok()).cloned(),
+            hostname_overrides: object
+                .spec
+                .hostname_overrides
+                .iter()
+                .filter_map(|item| item.read().ok())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// From the text of a heartbeat; one that cannot be read says nothing.
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// As the text of a heartbeat; empty for none.
+    pub fn write(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        serde_json::to_string(self).expect("overrides are texts and words")
+    }
 }
 
 /// A time of RFC 3339 in Unix seconds.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mci_core::{ClusterId, Edit, Hostname};
 
-use super::decode::ClusterItem;
 use crate::content::cluster::ClusterView;
+use crate::decode::ClusterItem;
 use crate::watch::{Batch, Change};
 
 /// Every Cluster as it was read last.

@@ -1,10 +1,11 @@
 //! Batches of caches as hostnames that are there, and hostnames that are not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use mci_core::{ClusterId, Hostname, HostnameState, Publications, Shard};
+use mci_core::{Hostname, HostnameState};
 
-use super::decode::{HostnameItem, ShardItem};
+use crate::decode::HostnameItem;
+use crate::shards::{ShardItem, Shards};
 use crate::watch::{Change, Listing, ObjectKey};
 
 /// What a batch of changes comes to.
@@ -104,47 +105,15 @@ impl Hostnames for ByHostname {
 
 /// Shards of clusters, merged here (R23).
 #[derive(Debug, Default)]
-pub(super) struct ByShard {
-    places: HashMap<ObjectKey, (ClusterId, Shard)>,
-    publications: Publications,
-}
-
-impl ByShard {
-    fn apply(&mut self, key: ObjectKey, item: ShardItem) -> BTreeSet<Hostname> {
-        match item.0 {
-            Some(content) => {
-                let changed = self.publications.put(&content.cluster, content.shard, content.entries);
-                self.places.insert(key, (content.cluster, content.shard));
-                changed
-            }
-            None => self.delete(&key),
-        }
-    }
-
-    fn delete(&mut self, key: &ObjectKey) -> BTreeSet<Hostname> {
-        match self.places.remove(key) {
-            Some((cluster, shard)) => self.publications.take(&cluster, shard),
-            None => BTreeSet::new(),
-        }
-    }
-}
+pub(super) struct ByShard(Shards);
 
 impl Hostnames for ByShard {
     type Item = ShardItem;
 
     fn change(&mut self, changes: Vec<Change<ShardItem>>) -> Moved {
-        let mut changed = BTreeSet::new();
-        for change in changes {
-            match change {
-                Change::Applied(observed) => changed.extend(self.apply(observed.key, observed.value)),
-                Change::Deleted { key, .. } => changed.extend(self.delete(&key)),
-                // It is there: what it said before stays.
-                Change::Malformed(_) => {}
-            }
-        }
         let mut moved = Moved::default();
-        for hostname in changed {
-            match self.publications.state(&hostname) {
+        for hostname in self.0.change(changes) {
+            match self.0.publications().state(&hostname) {
                 Some(state) => moved.put.push(state),
                 None => moved.gone.push(hostname),
             }
@@ -153,25 +122,9 @@ impl Hostnames for ByShard {
     }
 
     fn list(&mut self, listing: Listing<ShardItem>) -> Listed {
-        for key in &listing.vanished {
-            self.delete(key);
-        }
-        // A relist after a failure may be the first that this value sees: what it never knew cannot vanish.
-        let there: std::collections::HashSet<&ObjectKey> = listing
-            .items
-            .iter()
-            .map(|observed| &observed.key)
-            .chain(listing.malformed.iter().map(|malformed| &malformed.key))
-            .collect();
-        let left: Vec<ObjectKey> = self.places.keys().filter(|key| !there.contains(key)).cloned().collect();
-        drop(there);
-        for key in left {
-            self.delete(&key);
-        }
-        for observed in listing.items {
-            self.apply(observed.key, observed.value);
-        }
-        let states = self.publications.hostnames().filter_map(|hostname| self.publications.state(hostname));
+        self.0.list(listing);
+        let publications = self.0.publications();
+        let states = publications.hostnames().filter_map(|hostname| publications.state(hostname));
         Listed { states: states.collect(), unread: Vec::new() }
     }
 }

@@ -10,7 +10,6 @@
 //! is not there (its definition was deleted) withdraws nothing. It refuses to know DNS, files and metrics.
 
 mod clusters;
-mod decode;
 mod hostnames;
 mod state;
 #[cfg(test)]
@@ -25,11 +24,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::decode::{ClusterItem, HostnameItem, ShardItem};
-pub use self::decode::{Decoding, FaultLog};
 use self::state::State;
 use crate::client::ClusterClient;
+use crate::decode::{self, ClusterItem, Decoding, HostnameItem};
 use crate::resources::{Cluster, ClusterCache, HostnameCache};
+use crate::shards::ShardItem;
 use crate::watch::{self, Batch, Progress, Source as Watched, Timing};
 
 /// How long the first sync may take before the snapshot file answers.
@@ -68,6 +67,8 @@ pub trait Listener: Send + Sync + 'static {
     fn changed(&self, changes: &Changes);
     /// These withdrawals have just been held (R26).
     fn held(&self, hostnames: &[Hostname]);
+    /// So many withdrawals are held now.
+    fn holding(&self, hostnames: usize);
     /// The snapshot file answers, until the first sync is whole.
     fn answering_from_file(&self);
     /// Answers come from the API server.

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::clusters::Clusters;
-use super::decode::ClusterItem;
 use super::hostnames::{Hostnames, Listed, Moved};
 use super::{Listener, Options};
+use crate::decode::ClusterItem;
 use crate::watch::Batch;
 
 pub(super) struct State<H: Hostnames> {
@@ -224,6 +224,7 @@ impl<H: Hostnames> State<H> {
         if changes.any() {
             self.listener.changed(&changes);
         }
+        self.listener.holding(self.intake.held().len());
     }
 
     fn say_held(&self, held: &[Hostname]) {

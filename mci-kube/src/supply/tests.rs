@@ -14,6 +14,7 @@ use super::hostnames::{ByHostname, ByShard};
 use super::*;
 use crate::content;
 use crate::content::shard::Version as ShardVersion;
+use crate::decode;
 use crate::resources::{ClusterSpec, ClusterStatus, OverrideFields};
 use crate::watch::{Change, Listing, Malformed, ObjectKey, Observed, Relist, Version};
 
@@ -25,6 +26,7 @@ impl Listener for Heard {
     fn held(&self, hostnames: &[Hostname]) {
         self.0.lock().unwrap().push(format!("held {}", hostnames.len()));
     }
+    fn holding(&self, _: usize) {}
     fn answering_from_file(&self) {
         self.0.lock().unwrap().push("file".to_owned());
     }

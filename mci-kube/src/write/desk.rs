@@ -102,6 +102,11 @@ impl<W: Wanted> Desk<W> {
         look(state.entries.get(key).and_then(Entry::value))
     }
 
+    /// Whether an object is wanted: that it should be so was said last.
+    pub fn is_wanted(&self, key: &ObjectKey) -> bool {
+        self.lock().entries.get(key).is_some_and(|entry| matches!(entry.want, Want::This(..)))
+    }
+
     /// How many objects wait to be looked at or written, or are being written. Zero: all that is wanted is so, as far as
     /// was seen.
     pub fn unsettled(&self) -> usize {

@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use tracing::warn;
 
 use crate::content::cluster::ClusterView;
-use crate::content::shard::ShardContent;
 use crate::content::{self, Fault, Read};
 use crate::names;
 use crate::resources::{Cluster, ClusterCache, HostnameCache};
+use crate::shards::ShardItem;
 use crate::watch;
 
 /// What was passed over, and logged.
@@ -75,19 +75,16 @@ impl FaultLog {
 }
 
 /// A HostnameCache; nothing where it is nobody's.
-pub(super) struct HostnameItem(pub(super) Option<HostnameState>);
-
-/// A ClusterCache; nothing where it is nobody's.
-pub(super) struct ShardItem(pub(super) Option<ShardContent>);
+pub(crate) struct HostnameItem(pub(crate) Option<HostnameState>);
 
 /// A Cluster.
-pub(super) struct ClusterItem(pub(super) ClusterView);
+pub(crate) struct ClusterItem(pub(crate) ClusterView);
 
 fn name(object: &impl kube::Resource) -> &str {
     object.meta().name.as_deref().unwrap_or_default()
 }
 
-pub(super) fn hostname_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<HostnameItem, String> {
+pub(crate) fn hostname_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<HostnameItem, String> {
     move |raw| {
         let Some(object) = decoding.own(watch::decode::<HostnameCache>(raw)?) else {
             return Ok(HostnameItem(None));
@@ -97,7 +94,7 @@ pub(super) fn hostname_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> 
     }
 }
 
-pub(super) fn cluster_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<ShardItem, String> {
+pub(crate) fn cluster_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<ShardItem, String> {
     move |raw| {
         let Some(object) = decoding.own(watch::decode::<ClusterCache>(raw)?) else {
             return Ok(ShardItem(None));
@@ -107,7 +104,7 @@ pub(super) fn cluster_caches(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> R
     }
 }
 
-pub(super) fn clusters(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<ClusterItem, String> {
+pub(crate) fn clusters(decoding: Arc<Decoding>) -> impl Fn(&RawValue) -> Result<ClusterItem, String> {
     move |raw| {
         let object: Cluster = watch::decode(raw)?;
         let read = content::cluster::read(&object).map_err(|fault| fault.to_string())?;
