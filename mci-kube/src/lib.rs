@@ -12,6 +12,7 @@ pub mod heartbeat;
 pub mod lease;
 pub mod names;
 pub mod offline;
+pub mod operator;
 mod pause;
 pub mod resources;
 pub mod rules;
