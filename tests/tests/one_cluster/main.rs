@@ -8,6 +8,7 @@
 use mci_tests::require::{self, Component};
 
 mod overrides;
+mod shared;
 
 /// Whether this machine has all that a world consists of; else the calling test is skipped.
 fn here() -> bool {
