@@ -41,7 +41,7 @@ impl World {
     /// What is answered now, over UDP, by whom.
     pub fn views(&self, name: &str, rtype: &str) -> Vec<(String, String)> {
         let ways = self.ways().into_iter();
-        ways.map(|(way, server)| (way, ask(server, name, rtype, PATIENCE))).collect()
+        ways.map(|(way, server)| (way, ask(server, name, rtype))).collect()
     }
 
     /// Waits until the answers that are drawn for a query are these and no others: through `CoreDNS`, and by every
@@ -69,13 +69,13 @@ impl World {
 /// The different answers to many queries.
 fn draw(server: SocketAddr, name: &str, rtype: &str) -> BTreeSet<String> {
     // Of two that are drawn equally often, one is missed once in 2^39 times.
-    (0..40).map(|_| ask(server, name, rtype, PATIENCE)).collect()
+    (0..40).map(|_| ask(server, name, rtype)).collect()
 }
 
 /// What one query over UDP is answered with, in words.
-fn ask(server: SocketAddr, name: &str, rtype: &str, patience: Duration) -> String {
+pub fn ask(server: SocketAddr, name: &str, rtype: &str) -> String {
     let query = Query::new(name, rtype);
-    match client::udp(server, &query.octets(), patience).expect("loopback works") {
+    match client::udp(server, &query.octets(), PATIENCE).expect("loopback works") {
         None => "nothing".to_owned(),
         Some(octets) => match Reply::read(&octets) {
             Ok(reply) => words(&reply),

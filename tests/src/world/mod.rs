@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cluster::{Api, Cluster, Clusters, Mode, Replica};
+use crate::cluster::{Api, Cluster, Clusters, Mode, Replica, Setup};
 use crate::coredns::CoreDns;
 use crate::http;
 use crate::proxy::Proxy;
@@ -29,7 +29,7 @@ mod options;
 mod peer;
 mod steady;
 
-pub use look::words;
+pub use look::{ask, words};
 pub use objects::{GSLBS, INGRESSES, gslb, ingress, service};
 pub use options::Options;
 pub use peer::Peer;
@@ -61,6 +61,7 @@ pub struct World {
     pub operators: Vec<Replica>,
     proxies: Vec<Proxy>,
     clusters: Clusters,
+    options: Options,
 }
 
 impl World {
@@ -147,6 +148,12 @@ impl World {
                     .is_some_and(|reply| http::sample(&reply.body, "mci_leader") == Some(1.0))
             })
         })
+    }
+
+    /// One more replica, as the options say, to be started.
+    #[track_caller]
+    pub fn setup(&self, mode: Mode) -> Setup {
+        self.options.setup(self.cluster(), self.cluster().address(), mode)
     }
 
     /// Asks one to end (SIGTERM), and starts it again: same pod name, same ports. Ready when this returns.
@@ -248,6 +255,11 @@ pub fn total(metrics: &str, family: &str, labels: &[(&str, &str)]) -> f64 {
             labels.iter().all(has).then(|| value.parse::<f64>().ok())?
         })
         .sum()
+}
+
+/// How long a fault lasts: nothing is waited for but that the time is over.
+pub fn lasts(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// What tests of heartbeats and leaders may take: a heartbeat each second, and 3 s until a cluster is stale.

@@ -1,6 +1,8 @@
 //! What a world is started with.
 
-use crate::cluster::{Clusters, Mode, Replica};
+use std::net::SocketAddr;
+
+use crate::cluster::{Cluster, Clusters, Mode, Replica, Setup};
 use crate::coredns::Corefile;
 use crate::proxy::Proxy;
 
@@ -99,14 +101,7 @@ impl Options {
                         proxies.push(Proxy::start(server));
                         server = proxies.last().expect("it was just added").address();
                     }
-                    let mut setup = cluster.mci_at(server, mode, NAMESPACE, CLUSTER);
-                    for (_, argument) in self.arguments.iter().filter(|(of, _)| *of == mode) {
-                        setup = setup.argument(argument);
-                    }
-                    for (name, value) in &self.variables {
-                        setup = setup.variable(name, value);
-                    }
-                    setup.spawn()
+                    self.setup(cluster, server, mode).spawn()
                 })
                 .collect::<Vec<_>>()
         });
@@ -115,7 +110,20 @@ impl Options {
         let (operators, orchestrators) = (ready(operators), ready(orchestrators));
         let dns_servers = ready(dns_servers);
         let coredns = Corefile::new(dns_servers.iter().map(Replica::grpc)).zone(ZONE).start();
-        World { coredns, dns_servers, orchestrators, operators, proxies, clusters }
+        World { coredns, dns_servers, orchestrators, operators, proxies, clusters, options: self }
+    }
+
+    /// A replica of a mode, as these options say, with the API server at an address.
+    #[track_caller]
+    pub(super) fn setup(&self, cluster: &Cluster, server: SocketAddr, mode: Mode) -> Setup {
+        let mut setup = cluster.mci_at(server, mode, NAMESPACE, CLUSTER);
+        for (_, argument) in self.arguments.iter().filter(|(of, _)| *of == mode) {
+            setup = setup.argument(argument);
+        }
+        for (name, value) in &self.variables {
+            setup = setup.variable(name, value);
+        }
+        setup
     }
 }
 

@@ -7,6 +7,9 @@
 
 use mci_tests::require::{self, Component};
 
+mod caches;
+mod dns_server;
+mod leaders;
 mod overrides;
 mod shared;
 
