@@ -13,6 +13,7 @@ pub mod lease;
 pub mod manifest;
 pub mod names;
 pub mod offline;
+pub mod operator;
 pub mod orchestrator;
 mod pause;
 pub mod resources;

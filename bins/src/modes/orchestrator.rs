@@ -11,7 +11,7 @@ use mci_kube::lease::Claim;
 use mci_kube::orchestrator::{Gauges, LEASE, Options, Orchestrator, Settings};
 
 use super::families::{decoding, leadership, number, watches, writes};
-use super::{CONFIGURATION, Start, current, leader, run, serve_http, synced};
+use super::{CONFIGURATION, Start, leader, run, serve_http, watched};
 use crate::cli;
 use crate::config::Config;
 use crate::serve::HTTP;
@@ -38,9 +38,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
 
     let mut readiness = health.tasks(&[CONFIGURATION, HTTP]);
     for watch in gauges.watches.clone() {
-        let of_detail = Arc::clone(&watch);
-        let name = watch.name();
-        readiness = readiness.require(name, move || synced(&watch)).detail(name, move || current(&of_detail));
+        readiness = watched(readiness, watch);
     }
     let exposition = Exposition::of_process(env!("CARGO_PKG_VERSION"))
         .and(Families::new(families(gauges, claim)))
