@@ -14,6 +14,7 @@
 //! It refuses to know what makes something ready, whose a hostname is, or what may be published: `mci_core::publish` does.
 
 mod absences;
+mod batches;
 mod book;
 mod caches;
 mod definitions;
@@ -27,11 +28,11 @@ mod notices;
 mod pulse;
 mod status;
 mod tasks;
+mod versions;
 mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mci_core::publish::{Config, Group, Kind};
@@ -48,6 +49,7 @@ pub use self::gauges::{BOUNDS, Gauges, Histogram, Stage};
 use self::index::{Index, Parts};
 use self::notices::Notices;
 use self::tasks::{Ended, Tasks};
+use self::versions::Versions;
 use crate::client::ClusterClient;
 use crate::decode::Decoding;
 use crate::events::{EventWriter, recorder};
@@ -151,8 +153,8 @@ impl std::fmt::Debug for Operator {
 impl Operator {
     /// A replica that does nothing yet.
     pub fn new(client: ClusterClient, options: Options, settings: watch::Receiver<Settings>) -> Self {
-        let floor = Arc::new(AtomicU64::new(0));
-        let highest = Arc::clone(&floor);
+        let versions = Versions::default();
+        let highest = versions.clone();
         let (claim, contender) = contend(
             client.clone(),
             lease::Options {
@@ -160,7 +162,7 @@ impl Operator {
                 name: LEASE.to_owned(),
                 identity: lease::identity(&options.pod),
                 // A Lease that was deleted forgot its term; the shards remember it.
-                floor: Arc::new(move || highest.load(Ordering::Relaxed)),
+                floor: Arc::new(move || highest.term()),
                 timing: options.lease,
             },
         );
@@ -183,7 +185,7 @@ impl Operator {
             gauges: Arc::clone(&gauges),
             notices: notices.clone(),
             beats: due,
-            floor,
+            versions,
         });
         Self {
             client,
