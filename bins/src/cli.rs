@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Test(Test),
     Validate(Validate),
     State(State),
+    Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
     Operator(Operator),
@@ -317,16 +318,18 @@ pub(crate) struct Test {
 /// Check anything that MCI reads, without a cluster
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
-/// they name; configuration files each by itself, without the environment. The exit code is 2 if there is a mistake.
+/// they name; configuration files each by itself, without the environment; Kubernetes manifests by the rules of the CRDs,
+/// in the API server's words (objects of other kinds are passed over). The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
+  mci validate manifests/app.yaml
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
-    /// State files, policy tests, configuration files, or directories of them
+    /// State files, policy tests, manifests, configuration files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -351,6 +354,16 @@ pub(crate) struct State {
     #[arg(short, long = "output", value_name = "FORMAT", default_value = "yaml")]
     pub(crate) output: StateFormat,
 }
+
+/// Print the CustomResourceDefinitions of MCI's resources
+///
+/// They are those of the chart. Each has the rules that `mci validate` applies without a cluster.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci crds | kubectl apply --server-side -f -
+  mci crds | kubectl diff --server-side -f -       # whether a cluster has those of this version")]
+pub(crate) struct Crds {}
 
 /// Print the completion script of a shell
 #[derive(Args, Debug)]

@@ -6,7 +6,6 @@ mod ask;
 mod cli;
 mod colour;
 mod commands;
-#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
 mod config;
 mod dig;
 mod facts;
@@ -14,6 +13,8 @@ mod files;
 mod follow;
 mod holder;
 mod init;
+mod manifests;
+mod modes;
 mod policy;
 mod progress;
 mod serve;
@@ -27,8 +28,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, ClusterOptions, Command, DnsServer, Operator, Orchestrator};
-use crate::config::{Environment, Written};
+use crate::cli::{Cli, Command, DnsServer, Operator, Orchestrator};
 
 /// `mci`: the command line, and every mode.
 pub fn mci() -> ExitCode {
@@ -98,17 +98,16 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             }
             serve::serve(arguments.standalone.clone(), &arguments.serve, out)
         }
-        Command::DnsServer(arguments) => of_cluster("dns-server", &arguments.cluster, &arguments.written),
-        Command::Operator(arguments) => of_cluster("operator", &arguments.cluster, &arguments.written),
-        Command::Orchestrator(arguments) => {
-            of_cluster("orchestrator", &arguments.cluster, &arguments.written)
-        }
+        Command::DnsServer(arguments) => modes::dns_server(arguments),
+        Command::Operator(arguments) => modes::operator(arguments),
+        Command::Orchestrator(arguments) => modes::orchestrator(arguments),
         Command::Init(arguments) => commands::init(arguments, out),
         Command::Resolve(arguments) => commands::resolve(arguments, out),
         Command::Explain(arguments) => commands::explain(arguments, out),
         Command::Simulate(arguments) => commands::simulate(arguments, out),
         Command::Test(arguments) => commands::test(arguments, out),
         Command::Validate(arguments) => commands::validate(arguments, out),
+        Command::Crds(_) => commands::crds(out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();
@@ -117,21 +116,6 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// A mode that needs a cluster.
-fn of_cluster<const OF: u8>(
-    mode: &str,
-    cluster: &ClusterOptions,
-    written: &Written<OF>,
-) -> anyhow::Result<ExitCode> {
-    let file = cluster.config.as_deref();
-    let (config, _) = config::load(file, written, Environment::of_process())
-        .map_err(|problems| facts::wrong(&"the configuration", &problems))?;
-    for warning in config.warnings() {
-        eprintln!("warning: {warning}");
-    }
-    anyhow::bail!("the configuration is right, but this build has no {mode} that runs in a cluster yet")
 }
 
 /// Says what went wrong, and makes it the exit code: 2, as for arguments that cannot be read.

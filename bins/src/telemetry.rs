@@ -66,11 +66,9 @@ pub(crate) fn install(options: &LogOptions) {
 }
 
 /// The levels of what is logged, which may change while a program runs.
-#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
 #[derive(Clone, Debug)]
 pub(crate) struct Levels(reload::Handle<Targets, Registry>);
 
-#[allow(dead_code, reason = "what the modes that run in a cluster will use")]
 impl Levels {
     /// Sends what is logged from now on to stderr.
     pub(crate) fn install(level: Targets, format: Format) -> Self {

@@ -37,6 +37,7 @@ fn every_command_has_help_with_examples() {
         "test",
         "validate",
         "state",
+        "crds",
         "completions",
         "dns-server",
         "operator",
@@ -396,6 +397,39 @@ fn validate_checks_state_files_and_policy_tests() {
     let data = mci_in(folder.path(), &["validate", "gslb.yaml", "more.yaml", "-o", "json"]);
     assert_eq!((json(&data)["valid"].as_bool(), data.code), (Some(false), Some(2)));
     assert_eq!(json(&data)["problems"][0]["file"], "more.yaml");
+}
+
+#[test]
+fn validate_judges_manifests_as_the_api_server_does() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("app.yaml"),
+        "\
+apiVersion: multicluster.veccsolutions.io/v1alpha
+kind: GSLB
+metadata: {name: app, namespace: shop}
+objectReference: {kind: Service, name: app}
+hostnames: [app.example.com, app..example.com]
+weight: -1
+",
+    )
+    .unwrap();
+    insta::assert_snapshot!(mci_in(folder.path(), &["validate", "app.yaml"]));
+    fs::write(folder.path().join("app.yaml"), mci(&["crds"]).stdout).unwrap();
+    insta::assert_snapshot!(mci_in(folder.path(), &["validate", "app.yaml"]), @"
+    app.yaml: ok: a manifest with 0 objects of MCI, 7 others
+    --- exit code 0
+    ");
+}
+
+#[test]
+fn crds_prints_those_of_the_chart() {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/multicluster-ingress/crds");
+    let printed = mci(&["crds"]).stdout;
+    for entry in fs::read_dir(chart).unwrap() {
+        let file = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(printed.contains(&file), "{file}");
+    }
 }
 
 #[test]

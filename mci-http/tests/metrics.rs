@@ -325,6 +325,15 @@ fn the_digest_is_that_of_the_snapshot_and_changes_are_dated() {
             (r#"mci_state_file_reloads_total{result="unchanged"}"#, 0.0),
         ],
     );
+    rig.metrics.config_reloaded(Reload::Applied);
+    expect(
+        &rig.of("mci_config_reloads_total"),
+        &[
+            (r#"mci_config_reloads_total{result="applied"}"#, 1.0),
+            (r#"mci_config_reloads_total{result="refused"}"#, 0.0),
+            (r#"mci_config_reloads_total{result="unchanged"}"#, 0.0),
+        ],
+    );
 }
 
 #[test]

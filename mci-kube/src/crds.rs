@@ -130,7 +130,7 @@ fn cluster() -> CustomResourceDefinition {
 fn cluster_cache() -> CustomResourceDefinition {
     let schema = cache(
         "One of the 1,024 shards of what one cluster publishes. Written by MCI.",
-        json!({
+        &json!({
             "cluster": {"type": "string", "maxLength": 63, "description": "The cluster that publishes it."},
             "shard": number(1_023, "The first 10 bits of the SHA-256 of each of its hostnames."),
             "term": counter("The term of the leader that wrote it."),
@@ -158,7 +158,7 @@ fn cluster_cache() -> CustomResourceDefinition {
 fn hostname_cache() -> CustomResourceDefinition {
     let schema = cache(
         "One hostname, merged from every cluster that publishes it. Written by MCI.",
-        json!({
+        &json!({
             "hostname": {"type": "string", "maxLength": MAX_HOSTNAME, "description": "The name that is answered."},
             "endpoints": items(
                 "For each cluster that publishes it: clusterIdentifier, addresses[] {ipAddress, ready, hostname, \
@@ -188,7 +188,7 @@ fn hostname_cache() -> CustomResourceDefinition {
 fn resource_cache() -> CustomResourceDefinition {
     let schema = cache(
         "What an object that a GSLB names offers. Written by MCI, for people to look at.",
-        json!({
+        &json!({
             "object": derived::<ObjectName>(),
             "objectResourceVersion": {
                 "type": "string",
@@ -213,7 +213,7 @@ fn resource_cache() -> CustomResourceDefinition {
 fn service_cache() -> CustomResourceDefinition {
     let schema = cache(
         "How many endpoints of a tracked Service are ready. Written by MCI, for people to look at.",
-        json!({
+        &json!({
             "object": derived::<ObjectName>(),
             "readyEndpoints": number(i64::from(u32::MAX), "How many of its endpoints are ready."),
             "addresses": strings("Their addresses, where those are routable (headless Services)."),
@@ -271,7 +271,7 @@ fn definition<K: Resource<DynamicType = ()>>(kind: &Kind) -> CustomResourceDefin
 }
 
 /// A cache: what a newer writer adds on the top level stays.
-fn cache(description: &str, properties: Value) -> Value {
+fn cache(description: &str, properties: &Value) -> Value {
     json!({
         "type": "object",
         "description": description,

@@ -10,9 +10,11 @@ pub mod decode;
 pub mod events;
 pub mod heartbeat;
 pub mod lease;
+pub mod manifest;
 pub mod names;
 pub mod offline;
 pub mod operator;
+pub mod orchestrator;
 mod pause;
 pub mod resources;
 pub mod rules;
@@ -21,3 +23,5 @@ pub mod supply;
 pub mod translate;
 pub mod watch;
 pub mod write;
+
+pub use kube::Resource;

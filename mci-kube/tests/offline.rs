@@ -1,5 +1,7 @@
 //! What is said of objects without an API server: the table that a real one is asked, too.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
 use std::path::Path;
 
 use mci_kube::offline::{Offline, Violation};

@@ -241,8 +241,11 @@ pub fn mci() -> Command {
 
 fn built() -> PathBuf {
     let test = env::current_exe().expect("a program knows where it is");
-    // target/PROFILE/deps/TEST
-    let folder = test.ancestors().nth(2).expect("cargo has built this test");
+    // target/PROFILE/deps/TEST, or target/PROFILE/PROGRAM
+    let mut folder = test.parent().expect("a program is in a folder");
+    if folder.file_name().is_some_and(|name| name == "deps") {
+        folder = folder.parent().expect("cargo has built this test");
+    }
     let program = folder.join("mci");
     if modified(&program).is_none_or(|built| newest_source() > built) {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -27,6 +27,9 @@ pub const KWOK_VERSION: &str = "0.8.0";
 /// The version of helm.
 pub const HELM_VERSION: &str = "4.2.4";
 
+/// The version of the Gateway API.
+pub const GATEWAY_API_VERSION: &str = "1.5.1";
+
 /// Something that is not part of a machine with Rust alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
@@ -34,6 +37,8 @@ pub enum Component {
     CoreDns,
     /// What a cluster consists of: etcd, the programs of Kubernetes, kwok.
     Kubernetes,
+    /// The definitions of the Gateway API's resources.
+    GatewayApi,
     /// What installs charts.
     Helm,
     /// A gRPC client for the command line.
@@ -85,6 +90,15 @@ impl Component {
             ]
             .iter()
             .find_map(|(name, version)| missing_program(name, version)),
+            Component::GatewayApi => {
+                let path = program("gateway-api", GATEWAY_API_VERSION);
+                (!path.is_dir()).then(|| {
+                    format!(
+                        "the Gateway API is not at {}; `cargo xtask components` brings it",
+                        path.display()
+                    )
+                })
+            }
             Component::Helm => missing_program("helm", HELM_VERSION),
             Component::Grpcurl => missing_program("grpcurl", GRPCURL_VERSION),
             Component::Dig => (!runs(Command::new("dig").arg("-v")))

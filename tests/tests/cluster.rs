@@ -6,17 +6,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Method;
-use mci_tests::cluster::{Cluster, Clusters, deployment};
+use mci_tests::cluster::{Api, Cluster, Clusters, Server, deployment};
+use mci_tests::process::Process;
 use mci_tests::proxy::Proxy;
 use mci_tests::require::{self, Component};
 use mci_tests::wait;
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
-fn config_map(name: &str, value: &str) -> serde_json::Value {
+fn config_map(name: &str, value: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -63,7 +66,7 @@ fn a_namespace_goes_with_all_that_is_in_it() {
     wait::until_true("the namespace is gone", || {
         cluster.api().get("namespaces", "", "going").is_err_and(|refused| refused.code == 404)
     });
-    assert_eq!(cluster.api().list("services", "going").unwrap(), Vec::<serde_json::Value>::new());
+    assert_eq!(cluster.api().list("services", "going").unwrap(), Vec::<Value>::new());
 }
 
 #[test]
@@ -130,6 +133,39 @@ spec:
 }
 
 #[test]
+fn the_gateway_api_is_there_once_it_is_applied() {
+    if !require::present(&[Component::Kubernetes, Component::GatewayApi]) {
+        return;
+    }
+    let clusters = Clusters::start(1);
+    let cluster = clusters.cluster(0);
+    let kinds = || -> BTreeSet<String> {
+        let found = cluster.api().discover().into_iter();
+        found.filter(|found| found.group == "gateway.networking.k8s.io").map(|found| found.kind).collect()
+    };
+    assert_eq!(kinds(), BTreeSet::new());
+    cluster.apply_gateway_api();
+    let kinds = kinds();
+    for kind in ["Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "ReferenceGrant"] {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+    cluster.apply(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway, namespace: default}
+spec: {gatewayClassName: test, listeners: [{name: http, port: 80, protocol: HTTP}]}
+",
+    );
+    cluster.set_gateway_addresses("default", "gateway", &["192.0.2.1", "lb.example.com"]);
+    let gateway = cluster.api().get("gateways.gateway.networking.k8s.io", "default", "gateway").unwrap();
+    assert_eq!(
+        gateway["status"]["addresses"],
+        json!([{"type": "IPAddress", "value": "192.0.2.1"}, {"type": "Hostname", "value": "lb.example.com"}])
+    );
+}
+
+#[test]
 fn a_service_account_comes_with_its_own_token_and_may_do_nothing_yet() {
     if !require::present(&[Component::Kubernetes]) {
         return;
@@ -156,7 +192,7 @@ fn kubectl_speaks_to_the_cluster() {
     }
     let clusters = Clusters::shared();
     let text = clusters.cluster(0).kubectl(["version", "--output=json"]);
-    let version: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let version: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(version["serverVersion"]["gitVersion"], format!("v{}", require::KUBERNETES_VERSION));
 }
 
@@ -171,17 +207,12 @@ fn two_clusters_know_nothing_of_each_other() {
     assert_eq!((value(one, "here"), value(two, "here")), (Ok("1".to_owned()), Err(404)));
 
     // Nor do they accept each other's users.
-    one.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: default}}");
-    let foreign = fs::read_to_string(one.kubeconfig()).unwrap();
-    let foreign: serde_json::Value = serde_json::from_str(&foreign).unwrap();
-    let native = fs::read_to_string(two.kubeconfig()).unwrap();
-    let native: serde_json::Value = serde_json::from_str(&native).unwrap();
-    assert_ne!(foreign["users"], native["users"]);
-    let mut mixed = native;
-    mixed["users"][0]["user"]["token"] = one.token("default", "robot").into();
-    let path = clusters.folder().join("mixed");
-    fs::write(&path, mixed.to_string()).unwrap();
-    let foreign = mci_tests::cluster::Api::new(&path);
+    for cluster in clusters.all() {
+        cluster.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: default}}");
+    }
+    let kubeconfig = two.token_kubeconfig("default", "robot");
+    fs::write(kubeconfig.with_extension("token"), one.token("default", "robot")).unwrap();
+    let foreign = Api::new(&kubeconfig);
     let refused = foreign.request(Method::GET, "/api/v1/pods", None, None).unwrap_err();
     assert_eq!(refused.code, 401, "{refused:?}");
 }
@@ -226,10 +257,10 @@ fn a_frozen_api_server_answers_once_it_is_thawed() {
     let cluster = clusters.cluster(0);
     cluster.api().create(&config_map("slow", "1")).unwrap();
     cluster.api_server().freeze();
+    let hasty = cluster.api().clone().patience(Duration::from_millis(200));
+    assert_eq!(hasty.get("configmaps", "default", "slow").unwrap_err().code, 0);
     let answer = std::thread::scope(|scope| {
         let asked = scope.spawn(|| value(cluster, "slow"));
-        std::thread::sleep(Duration::from_millis(200));
-        assert!(!asked.is_finished());
         cluster.api_server().thaw();
         asked.join().unwrap()
     });
@@ -271,7 +302,7 @@ fn a_watch_from_before_a_compaction_is_told_that_its_version_is_gone() {
     let events = || cluster.kubectl(["get", "--raw", &watch]);
     assert!(events().starts_with(r#"{"type":"MODIFIED""#), "{}", events());
     clusters.etcd().compact();
-    let told: serde_json::Value = serde_json::from_str(&events()).unwrap();
+    let told: Value = serde_json::from_str(&events()).unwrap();
     assert_eq!((&told["type"], &told["object"]["code"]), (&json!("ERROR"), &json!(410)));
 }
 
@@ -285,7 +316,7 @@ fn an_api_server_behind_a_proxy_can_be_lost_and_found() {
     cluster.namespace("proxy");
     cluster.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: proxy}}");
     let proxy = Proxy::start(cluster.address());
-    let api = mci_tests::cluster::Api::new(&cluster.token_kubeconfig_at(proxy.address(), "proxy", "robot"));
+    let api = Api::new(&cluster.token_kubeconfig_at(proxy.address(), "proxy", "robot"));
     let ask = || api.request(Method::GET, "/version", None, None).map_err(|refused| refused.code);
     assert!(ask().is_ok());
     proxy.cut();
@@ -310,6 +341,27 @@ fn many_objects_are_applied_at_once() {
 }
 
 #[test]
+fn a_person_s_clusters_end_with_all_that_is_theirs_at_an_interrupt() {
+    if !require::present(&[Component::Kubernetes]) {
+        return;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
+    command.arg("up");
+    let mut process = Process::start("cluster up", &command);
+    process.wait_for_log("Ctrl-C ends them.");
+    let log = process.log();
+    let kubeconfig = log.lines().find_map(|line| line.strip_prefix("export KUBECONFIG=")).unwrap();
+    let api = Api::new(Path::new(kubeconfig));
+    let nodes = api.list("nodes", "").unwrap();
+    assert_eq!(nodes.iter().map(|node| &node["metadata"]["name"]).collect::<Vec<_>>(), ["n1"]);
+
+    process.signal(Signal::SIGINT);
+    assert!(process.wait().success());
+    assert!(!Path::new(kubeconfig).ancestors().nth(2).unwrap().exists());
+    assert_eq!(api.request(Method::GET, "/version", None, None).unwrap_err().code, 0);
+}
+
+#[test]
 fn nothing_is_left_behind_after_a_panic() {
     if !require::present(&[Component::Kubernetes]) {
         return;
@@ -325,7 +377,7 @@ fn nothing_is_left_behind_after_a_panic() {
             cluster.kwok(),
             clusters.etcd().server(),
         ];
-        let ids = servers.map(mci_tests::cluster::Server::id);
+        let ids = servers.map(Server::id);
         *left.lock().unwrap() = Some((ids, clusters.folder().to_owned()));
         panic!("on purpose");
     }));

@@ -39,7 +39,6 @@ const OPERATOR_EVERYWHERE: Rights = &[
     ("gslbs.multicluster.cyclops.io", "get list watch"),
     ("gslbs/status.multicluster.veccsolutions.io", "update patch"),
     ("gslbs/status.multicluster.cyclops.io", "update patch"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -65,7 +64,6 @@ const ORCHESTRATOR: Rights = &[
     ("hostnamecaches.multicluster.cyclops.io", "list delete"),
     ("resourcecaches.multicluster.cyclops.io", "list delete"),
     ("servicecaches.multicluster.cyclops.io", "list delete"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -80,7 +78,6 @@ const DNS_SERVER: Rights = &[
     ("hostnamecaches.multicluster.veccsolutions.io", "get list watch"),
     ("clustercaches.multicluster.veccsolutions.io", "get list watch"),
     ("clusters.multicluster.veccsolutions.io", "get list watch"),
-    ("events", "create patch"),
     ("events.events.k8s.io", "create patch"),
 ];
 
@@ -104,15 +101,12 @@ fn installed() -> Arc<Clusters> {
 fn wait_for_the_policy(cluster: &Cluster) {
     let front_end = cluster.api_of(NAMESPACE, "mci-front-end");
     wait::until_true("the admission policy is enforced", || {
-        match front_end.create(&lease("probe-of-the-policy", Some(OWN))) {
+        if let Err(refused) = front_end.create(&lease("probe-of-the-policy", Some(OWN))) {
             // Before the role is, the account may do nothing at all.
-            Err(refused) => refused.message.contains("ValidatingAdmissionPolicy"),
-            Ok(_) => {
-                let leases = "leases.coordination.k8s.io";
-                cluster.api().delete(leases, NAMESPACE, "probe-of-the-policy").unwrap();
-                false
-            }
+            return refused.message.contains("ValidatingAdmissionPolicy");
         }
+        cluster.api().delete("leases.coordination.k8s.io", NAMESPACE, "probe-of-the-policy").unwrap();
+        false
     });
 }
 
@@ -137,7 +131,7 @@ fn rules(api: &Api, namespace: &str) -> (Verbs, BTreeSet<String>) {
             for resource in texts(&rule["resources"]) {
                 let mut name = if group.is_empty() { resource } else { format!("{resource}.{group}") };
                 for only in texts(&rule["resourceNames"]) {
-                    name += &format!(" {only}");
+                    name = format!("{name} {only}");
                 }
                 verbs.entry(name).or_default().extend(texts(&rule["verbs"]));
             }
@@ -219,7 +213,6 @@ fn the_api_server_decides_so_for_each_account_verb_resource_and_namespace() {
     }
     let clusters = installed();
     // Which of operator, orchestrator, front end and dns-server (o, r, f, d) may; the others may not.
-    const VECC_CACHES: [&str; 4] = ["clustercaches", "hostnamecaches", "resourcecaches", "servicecaches"];
     let mut rows: Vec<(String, String, &str, &str)> = vec![
         ("list".into(), "services".into(), OTHER, "o"),
         ("watch".into(), "endpointslices.discovery.k8s.io".into(), "", "o"),
@@ -241,6 +234,7 @@ fn the_api_server_decides_so_for_each_account_verb_resource_and_namespace() {
         ("list".into(), "leases.coordination.k8s.io".into(), NAMESPACE, "or"),
         ("delete".into(), "leases.coordination.k8s.io".into(), NAMESPACE, "or"),
         ("get".into(), "leases.coordination.k8s.io".into(), OTHER, ""),
+        ("create".into(), "events".into(), NAMESPACE, ""),
         ("create".into(), "events.events.k8s.io".into(), NAMESPACE, "ord"),
         ("create".into(), "events.events.k8s.io".into(), OTHER, "o"),
         ("create".into(), "pods/exec".into(), NAMESPACE, ""),
@@ -248,7 +242,7 @@ fn the_api_server_decides_so_for_each_account_verb_resource_and_namespace() {
         ("escalate".into(), "roles.rbac.authorization.k8s.io".into(), NAMESPACE, ""),
         ("impersonate".into(), "serviceaccounts".into(), NAMESPACE, ""),
     ];
-    for cache in VECC_CACHES {
+    for cache in ["clustercaches", "hostnamecaches", "resourcecaches", "servicecaches"] {
         rows.push(("deletecollection".into(), format!("{cache}.{VECC}"), NAMESPACE, ""));
     }
     for verb in ["get", "list", "watch", "create", "update", "patch", "delete"] {

@@ -8,8 +8,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod cluster;
 mod components;
+mod crds;
 mod fuzz;
+mod generated;
 mod proto;
 mod shell;
 mod steps;
@@ -29,8 +32,16 @@ enum Task {
     Test(test::Arguments),
     /// Build or install what tests and benchmarks run against, where it is missing
     Components(components::Arguments),
+    /// Whole Kubernetes clusters on this machine, as the tests have them
+    Cluster(cluster::Arguments),
     /// Generate the code of the gRPC services from `proto/`
     Proto {
+        /// Only say whether what is committed is current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Generate the CustomResourceDefinitions of the chart from the Rust types
+    Crds {
         /// Only say whether what is committed is current
         #[arg(long)]
         check: bool,
@@ -45,7 +56,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Components(arguments) => components::run(&arguments),
+        Task::Cluster(arguments) => cluster::run(&arguments),
         Task::Proto { check } => proto::run(check),
+        Task::Crds { check } => crds::run(check),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };

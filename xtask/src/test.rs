@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::components::{self, Purpose};
+use crate::crds;
 use crate::proto;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Step};
@@ -26,7 +27,11 @@ pub(crate) struct Arguments {
 const STEPS: &[Step] = &[
     Step { name: "components", about: "the real servers and tools are there", run: components },
     Step { name: "format", about: "cargo fmt changes nothing", run: format },
-    Step { name: "generated", about: "committed code is what `cargo xtask proto` writes", run: generated },
+    Step {
+        name: "generated",
+        about: "what is committed is what `cargo xtask proto` and `crds` write",
+        run: generated,
+    },
     Step { name: "clippy", about: "no warnings in any target", run: clippy },
     Step { name: "features", about: "each feature of mci-core alone, none, and WebAssembly", run: features },
     Step { name: "deny", about: "licences, sources and duplicates of the dependencies", run: deny },
@@ -56,7 +61,8 @@ fn format() -> Result<()> {
 }
 
 fn generated() -> Result<()> {
-    proto::run(true)
+    proto::run(true)?;
+    crds::run(true)
 }
 
 fn clippy() -> Result<()> {

@@ -3,6 +3,7 @@
 //! Each takes what was written on the command line, writes to `out` what was asked for, and returns the exit code; an error
 //! is what keeps it from doing so.
 
+mod crds;
 mod explain;
 mod init;
 mod resolve;
@@ -14,6 +15,7 @@ mod validate;
 use std::fmt;
 use std::io::{self, Write};
 
+pub(crate) use self::crds::crds;
 pub(crate) use self::explain::explain;
 pub(crate) use self::init::init;
 pub(crate) use self::resolve::resolve;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use mci_core::state_file::Problem;
+use mci_kube::offline::Offline;
 use serde_json::json;
 
 use super::{Out, write_json};
@@ -12,6 +13,7 @@ use crate::cli::{OutputFormat, Validate};
 use crate::config;
 use crate::facts::{headline, parse, summary};
 use crate::files::{Content, Sources, Unreadable, read, states_of, tests_of};
+use crate::manifests;
 use crate::policy::{self, is_policy};
 use crate::progress::during;
 
@@ -61,13 +63,15 @@ pub(crate) fn validate(arguments: &Validate, out: Out<'_>) -> anyhow::Result<Exi
 
 fn check(named: &[PathBuf]) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
-    let (mut states, mut tests, mut configs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut states, mut tests) = (Vec::new(), Vec::new());
+    let (mut configs, mut objects) = (Vec::new(), Vec::new());
     // Each file is read once, so that pipes can be checked too.
     for path in named {
         let files = if path.is_dir() { of_directory(path)? } else { vec![path.clone()] };
         for path in files {
             match read(&path) {
                 Ok(content) if is_policy(&path, &content.octets) => tests.push((path, content)),
+                Ok(content) if manifests::text(&content).is_some() => objects.push(content),
                 Ok(content) if config::is_config(&content.octets) => configs.push((path, content)),
                 Ok(content) => states.push(content),
                 Err(Unreadable(problems)) => findings.unreadable.extend(problems),
@@ -85,6 +89,9 @@ fn check(named: &[PathBuf]) -> anyhow::Result<Findings> {
             }
             Err(problems) => findings.wrong(&problems),
         }
+    }
+    if !objects.is_empty() {
+        check_manifests(&mut findings, &objects);
     }
     for (path, content) in tests {
         match policy::parse(&path, &content) {
@@ -115,6 +122,19 @@ fn check_state(findings: &mut Findings, contents: &[Content]) {
             findings.warnings.extend_from_slice(file.warnings());
             findings.right.push(format!("{}: ok: {}", names.join(", "), summary(&file.into_snapshot())));
         }
+    }
+}
+
+fn check_manifests(findings: &mut Findings, contents: &[Content]) {
+    let offline = Offline::new();
+    for content in contents {
+        let Some(text) = manifests::text(content) else { continue };
+        let checked = manifests::check(&offline, &content.name, text);
+        if checked.problems.is_empty() {
+            findings.right.push(format!("{}: ok: a manifest with {}", content.name, checked.summary()));
+        }
+        findings.count += checked.problems.len();
+        findings.problems.extend(checked.problems);
     }
 }
 

@@ -25,7 +25,7 @@ const PORTS: &[(&str, &str)] = &[("ListenPort", "listen.http"), ("ListenGrpcPort
 /// The namespace of the pod, where the downward API gives it.
 const POD_NAMESPACE: &str = "POD_NAMESPACE";
 /// Read by the programs, not by the configuration.
-const NOT_OURS: &[&str] = &["MCI_CONFIG", "MCI_COMPONENTS", "MCI_BIN"];
+const NOT_OURS: &[&str] = &["MCI_CONFIG"];
 
 /// Variables by name; never shown, since they hold secrets.
 #[derive(Clone, Default)]
@@ -146,13 +146,11 @@ impl Environment {
 
     /// What begins as ours do and is none of them.
     fn unknown(&self, read: &[String], problems: &mut Collected, warnings: &mut Collected) {
-        for name in self.0.keys().filter(|name| name.starts_with("MCI_") && !read.contains(name)) {
-            if name.starts_with("MCI_TEST_") || name.starts_with("MCI_BENCH_") || is_service_link(name) {
-                continue;
-            }
+        let ours = |name: &&String| name.starts_with("MCI_") && !is_service_link(name);
+        for name in self.0.keys().filter(ours).filter(|name| !read.contains(name)) {
             match did_you_mean(name, read.iter().map(String::as_str)) {
                 Some(hint) => {
-                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint))
+                    problems.push(|| Problem::of(&variable(name), "", "unknown variable").hint(hint));
                 }
                 None => warnings.push(|| Problem::of(&variable(name), "", "nothing reads this variable")),
             }

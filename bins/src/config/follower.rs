@@ -31,6 +31,8 @@ pub(crate) struct ConfigFollower(Arc<Inner>);
 struct Inner {
     given: Given,
     current: watch::Sender<Arc<Config>>,
+    /// Whether the file can be read again.
+    is_followed: bool,
     /// The look that belongs to what was read at the start, until it is followed.
     taken: Mutex<Option<Fingerprint>>,
     /// What was read last, good or bad, by its hash.
@@ -40,24 +42,26 @@ struct Inner {
 impl ConfigFollower {
     /// Reads everything for the first time.
     pub(super) fn begin(given: Given) -> Result<(Arc<Config>, Self), Problems> {
-        let (content, taken) = match &given.file {
+        let (content, taken, is_followed) = match &given.file {
             Some(file) => {
                 let sources = Sources::new([file.clone()]);
                 if file.is_dir() {
                     let message = "it is a directory: the configuration is one file";
                     return Err(Problem::of(&file.display().to_string(), "", message).into());
                 }
+                // Before it is read: a pipe is gone afterwards.
+                let is_followed = sources.can_be_followed();
                 let (contents, taken) = read_at_rest(&sources).map_err(unreadable)?;
-                (contents.into_iter().next(), Some(taken))
+                (contents.into_iter().next(), Some(taken), is_followed)
             }
-            None => (None, None),
+            None => (None, None, false),
         };
         let config = Arc::new(given.parse(content.as_ref())?);
         // With files of secrets the look is another one: the first look then reads them all again, and finds them equal.
         let taken = taken.filter(|_| config.files.is_empty());
         let read = hash(content.as_ref(), &config);
         let (current, _) = watch::channel(Arc::clone(&config));
-        let inner = Inner { given, current, taken: Mutex::new(taken), read: Mutex::new(read) };
+        let inner = Inner { given, current, is_followed, taken: Mutex::new(taken), read: Mutex::new(read) };
         Ok((config, Self(Arc::new(inner))))
     }
 
@@ -77,18 +81,13 @@ impl ConfigFollower {
         on_reload: impl Fn(Reload) + Clone + Send + Sync + 'static,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let Some(file) = self.0.given.file.clone() else {
+        let Some(file) = self.0.given.file.clone().filter(|_| self.0.is_followed) else {
             shutdown.cancelled().await;
             return Ok(());
         };
         while !shutdown.is_cancelled() {
             let secrets = self.0.current.borrow().files.clone();
             let sources = Sources::new(std::iter::once(file.clone()).chain(secrets.iter().cloned()));
-            if !sources.can_be_followed() && self.0.taken.lock().is_ok_and(|taken| taken.is_some()) {
-                info!(file = %file.display(), "Not followed: a pipe is read once");
-                shutdown.cancelled().await;
-                return Ok(());
-            }
             let taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).take();
             let following = Following::new(sources, taken.unwrap_or_default());
             let round = shutdown.child_token();

@@ -216,6 +216,11 @@ impl<'a> Input<'a> {
         taken
     }
 
+    /// Whether any source names a key, right or wrong.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.iter().any(|given| given.key == key)
+    }
+
     /// A mistake that shows when several keys are looked at together, at the place of one of them.
     pub(super) fn wrong(&mut self, key: &'static str, message: impl Into<String>, hint: Option<&str>) {
         let given = self.given.iter().find(|given| given.key == key);
@@ -244,8 +249,9 @@ impl<'a> Input<'a> {
         for problem in &problems {
             renamed.push(|| named(sources, problem.clone()));
         }
+        // More than are kept: they are counted.
         for _ in problems.iter().len()..problems.count() {
-            renamed.push(|| Problem::of("", "", "…"));
+            renamed.push(Problem::default);
         }
         Err(renamed.into_problems())
     }

@@ -185,7 +185,8 @@ pub(crate) fn load<const OF: u8>(
 ) -> Result<(Arc<Config>, ConfigFollower), Problems> {
     let given = Given {
         component: Written::<OF>::COMPONENT,
-        file: file.map(Path::to_owned),
+        // `MCI_CONFIG=` is no file, as every other variable that is set and empty.
+        file: file.filter(|file| !file.as_os_str().is_empty()).map(Path::to_owned),
         written: written.values(),
         environment,
     };

@@ -241,7 +241,7 @@ pub(super) fn api_keys(
             missing::<ApiKeyKey>(reader, node, path, |key| key.is_in(given), &[ApiKeyKey::ClusterIdentifier]);
             match (ApiKeyKey::Key.is_in(given), ApiKeyKey::KeyFile.is_in(given)) {
                 (false, false) => {
-                    reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing")
+                    reader.problem(path, node.at, "the key \"key\" (or \"keyFile\") is missing");
                 }
                 (true, true) => {
                     reader.problem(path, node.at, "`key` and `keyFile` are both given: one is enough");

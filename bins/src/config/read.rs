@@ -167,7 +167,8 @@ pub(super) fn config(
         let hint = "name this cluster with `clusterIdentifier`, as its peers know it";
         keys.input.wrong("peers", "peers need a cluster that is not called \"local\"", Some(hint));
     }
-    if !api_keys.is_empty() && cluster_salt.is_none() {
+    let names_salt = ["clusterSalt", "clusterSaltFile"].iter().any(|key| keys.input.is_given(key));
+    if !api_keys.is_empty() && !names_salt {
         keys.input.wrong("apiKeys", "keys are stored with `clusterSalt`, which is missing", None);
     }
     let fixed = keys.fixed;

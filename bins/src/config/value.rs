@@ -119,7 +119,7 @@ fn addresses<T>(
         match parse(text) {
             Ok(address) => found.push(address),
             Err(_) if text == "off" => {
-                reader.problem(path, node.at, "off stands alone: it means no address at all")
+                reader.problem(path, node.at, "off stands alone: it means no address at all");
             }
             Err(error) => {
                 reader.problem(path, node.at, format_args!("{error}, or off"));

@@ -9,7 +9,7 @@ use tracing::info;
 const LINES: usize = 20;
 
 /// Logs what a batch of edits changed; how many hostnames that are.
-pub(super) fn log(changes: &Changes) -> usize {
+pub(crate) fn log(changes: &Changes) -> usize {
     let mut first = Vec::new();
     let mut causes: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = 0;

@@ -1,10 +1,12 @@
 //! How the process is: what readiness and metrics show beside queries.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use mci_core::Live;
+use mci_http::families::{Families, Family};
 use mci_http::{Metrics, Readiness, Reload};
 
 use crate::supervise::Restarts;
@@ -12,8 +14,28 @@ use crate::supervise::Restarts;
 /// How the process is.
 #[derive(Debug)]
 pub(crate) struct Health {
-    metrics: Arc<Metrics>,
+    /// Of a process that answers DNS.
+    metrics: Option<Arc<Metrics>>,
+    follows: Follows,
+    /// Versions of a configuration that were applied, unchanged and refused.
+    reloads: [AtomicU64; 3],
     state: Mutex<State>,
+}
+
+/// What is read again while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    StateFiles,
+    Configuration,
+}
+
+impl Follows {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::StateFiles => "state files",
+            Self::Configuration => "configuration",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -32,26 +54,40 @@ struct Ailment {
 }
 
 impl Health {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, state: Mutex::default() }
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self::of(Some(metrics), Follows::StateFiles)
+    }
+
+    /// Of a process that answers DNS from an API server.
+    pub(crate) fn in_cluster(metrics: Arc<Metrics>) -> Self {
+        Self::of(Some(metrics), Follows::Configuration)
+    }
+
+    /// Of a process that answers no DNS.
+    pub(crate) fn of_component() -> Self {
+        Self::of(None, Follows::Configuration)
+    }
+
+    fn of(metrics: Option<Arc<Metrics>>, follows: Follows) -> Self {
+        Self { metrics, follows, reloads: Default::default(), state: Mutex::default() }
     }
 
     /// The state is served from now on; `changed`: it differs from the one before.
-    pub(super) fn served(&self, changed: bool) {
-        if changed {
-            self.metrics.snapshot_changed(SystemTime::now());
+    pub(crate) fn served(&self, changed: bool) {
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| changed) {
+            metrics.snapshot_changed(SystemTime::now());
         }
     }
 
     /// A new version of the files was taken; `changed` as above.
-    pub(super) fn renewed(&self, changed: bool) {
+    pub(crate) fn renewed(&self, changed: bool) {
         self.state().refused = None;
-        self.metrics.state_file_reloaded(if changed { Reload::Applied } else { Reload::Unchanged });
+        self.reloaded(if changed { Reload::Applied } else { Reload::Unchanged });
         self.served(changed);
     }
 
     /// A new version of the files was refused.
-    pub(super) fn refused(&self, mistakes: usize) {
+    pub(crate) fn refused(&self, mistakes: usize) {
         let reason = match mistakes {
             1 => "the newest version has a mistake, see the log: the one before is served".to_owned(),
             count => {
@@ -59,17 +95,58 @@ impl Health {
             }
         };
         self.state().refused = Some(reason);
-        self.metrics.state_file_reloaded(Reload::Refused);
+        self.reloaded(Reload::Refused);
+    }
+
+    fn reloaded(&self, result: Reload) {
+        match (&self.metrics, self.follows) {
+            (Some(metrics), Follows::StateFiles) => metrics.state_file_reloaded(result),
+            (Some(metrics), Follows::Configuration) => metrics.config_reloaded(result),
+            (None, _) => {}
+        }
+        let [applied, unchanged, refused] = &self.reloads;
+        let counter = match result {
+            Reload::Applied => applied,
+            Reload::Unchanged => unchanged,
+            Reload::Refused => refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Versions of the configuration, for a component without metrics of queries; and restarts of tasks.
+    pub(crate) fn families(self: &Arc<Self>) -> Families {
+        let health = Arc::clone(self);
+        Families::new(move || {
+            let mut reloads = Family::counter("mci_config_reloads", "Configurations read again");
+            for (result, counter) in ["applied", "unchanged", "refused"].into_iter().zip(&health.reloads) {
+                reloads = reloads.with([("result", result)], count(counter.load(Ordering::Relaxed)));
+            }
+            let mut restarts =
+                Family::counter("mci_task_restarts", "Tasks that ended and were started again");
+            for (task, ailment) in &health.state().tasks {
+                restarts = restarts.with([("task", task)], count(ailment.restarts));
+            }
+            vec![reloads, restarts]
+        })
     }
 
     /// What `/readyz` shows: nothing but a snapshot is required for answers.
-    pub(super) fn readiness(self: &Arc<Self>, live: Arc<Live>, tasks: &[&'static str]) -> Readiness {
+    pub(crate) fn readiness(self: &Arc<Self>, live: Arc<Live>, tasks: &[&'static str]) -> Readiness {
+        let answers = move || {
+            if live.load().is_ready() { Ok(()) } else { Err("no state has been taken yet".to_owned()) }
+        };
+        self.tasks_beside(Readiness::new().require("snapshot", answers), tasks)
+    }
+
+    /// What `/readyz` shows of the tasks of a process that answers no DNS.
+    pub(crate) fn tasks(self: &Arc<Self>, tasks: &[&'static str]) -> Readiness {
+        self.tasks_beside(Readiness::new(), tasks)
+    }
+
+    fn tasks_beside(self: &Arc<Self>, readiness: Readiness, tasks: &[&'static str]) -> Readiness {
         let of_files = Arc::clone(self);
-        let readiness = Readiness::new()
-            .require("snapshot", move || {
-                if live.load().is_ready() { Ok(()) } else { Err("no state has been taken yet".to_owned()) }
-            })
-            .detail("state files", move || of_files.state().refused.clone().map_or(Ok(()), Err));
+        let refused = move || of_files.state().refused.clone().map_or(Ok(()), Err);
+        let readiness = readiness.detail(self.follows.name(), refused);
         tasks.iter().fold(readiness, |readiness, task| {
             let (health, task) = (Arc::clone(self), *task);
             readiness.detail(task, move || health.task(task))
@@ -88,6 +165,11 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts fit into 53 bits")]
+fn count(of: u64) -> f64 {
+    of as f64
 }
 
 impl Restarts for Health {

@@ -6,11 +6,11 @@
 //!         overrides end ┘                    └─► mci-http   health, metrics
 //! ```
 
-mod change_log;
-mod health;
+pub(crate) mod change_log;
+pub(crate) mod health;
 mod listen;
 mod options;
-mod ports;
+pub(crate) mod ports;
 mod state;
 mod try_it;
 
@@ -20,12 +20,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mci_core::{Live, Snapshot};
-use mci_http::Metrics;
+use mci_http::api::{Details, api};
+use mci_http::{Exposition, Metrics, Observers, QueryLog, QueryLogConfig};
 use tracing::{debug, error, info};
 
 use self::health::Health;
 pub(crate) use self::options::{ServeOptions, cookie_secrets, socket_address};
-use self::ports::Ports;
+use self::ports::{Listening, Ports, Told};
 use self::state::Served;
 use crate::facts::wrong;
 use crate::files::{Fingerprint, Sources};
@@ -35,9 +36,9 @@ use crate::telemetry;
 
 /// The tasks that are started again, as readiness and logs name them.
 const STATE_FILES: &str = "following the state files";
-const CERTIFICATES: &str = "following the certificates";
+pub(crate) const CERTIFICATES: &str = "following the certificates";
 const OVERRIDES: &str = "ending overrides";
-const HTTP: &str = "HTTP";
+pub(crate) const HTTP: &str = "HTTP";
 
 /// Serves `files` until a signal comes; what keeps it from beginning is an error.
 pub(crate) fn serve(
@@ -74,7 +75,19 @@ fn begin(sources: Sources, options: &ServeOptions, out: &mut dyn Write) -> anyho
     let served = Served::new(Arc::clone(&live), Arc::clone(&health));
     let changes = served.take(contents).map_err(|problems| wrong(&sources, &problems))?;
     metrics.count_hostnames(&options.metrics_hostnames);
-    let ports = Ports::bind(options, &live, &metrics, &health)?;
+    let query_log = Arc::new(QueryLog::new(Arc::clone(&live)));
+    let rules = (options.log.queries > 0).then(|| QueryLogConfig::every(options.log.queries));
+    query_log.set(rules.as_ref());
+    let observers = Arc::new(Observers { metrics: Arc::clone(&metrics), query_log });
+    let mut tasks = vec![STATE_FILES, OVERRIDES, HTTP];
+    let listening = Listening::of(options)?;
+    tasks.extend(listening.tls.is_some().then_some(CERTIFICATES));
+    let told = Told {
+        readiness: health.readiness(Arc::clone(&live), &tasks),
+        exposition: Exposition::of_queries(Arc::clone(&metrics)),
+        api: api(Arc::clone(&live), Arc::new(details)),
+    };
+    let ports = Ports::bind(listening, &live, &observers, told)?;
     info!(files = %sources, hostnames = changes.after().hostname_count(), "Serving");
     if let Err(error) = ports.announce(&sources, changes.after(), out) {
         debug!(%error, "Nobody reads what is said at the start");
@@ -84,6 +97,11 @@ fn begin(sources: Sources, options: &ServeOptions, out: &mut dyn Write) -> anyho
     ports.run(&mut supervisor);
     follow(&mut supervisor, served, sources, taken);
     Ok(supervisor)
+}
+
+/// What a standalone server knows of itself beside its snapshot.
+fn details() -> Details {
+    Details { program: concat!("mci ", env!("CARGO_PKG_VERSION")).to_owned(), ..Details::default() }
 }
 
 /// Keeps what is served as the files have it, and overrides as the clock has it.

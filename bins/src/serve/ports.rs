@@ -2,28 +2,70 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use axum::Router;
+use mci_core::wire::CookieSecrets;
 use mci_core::{Live, Snapshot};
 use mci_dns::{Listeners, RateLimit};
 use mci_grpc::{Listen, Server, Tls, TlsFiles};
-use mci_http::{Exposition, Metrics, Observers, QueryLog, QueryLogConfig};
+use mci_http::{Exposition, Observers, Readiness};
 use tracing::{error, info};
 
-use super::health::Health;
 use super::listen::{refused, refused_grpc};
 use super::options::ServeOptions;
-use super::{CERTIFICATES, HTTP, OVERRIDES, STATE_FILES, try_it};
+use super::{CERTIFICATES, HTTP, try_it};
+use crate::config::GrpcTls;
 use crate::facts::summary;
 use crate::files::{Fingerprint, Sources};
 use crate::follow::Following;
 use crate::holder::Protocol;
 use crate::supervise::Supervisor;
 
+/// Where to listen and with which limits, wherever that was said.
+pub(crate) struct Listening {
+    pub(crate) dns: Vec<SocketAddr>,
+    pub(crate) grpc: Vec<Listen>,
+    pub(crate) http: Option<SocketAddr>,
+    pub(crate) tls: Option<GrpcTls>,
+    /// gRPC requests that may be unfinished at once.
+    pub(crate) grpc_concurrency: u32,
+    pub(crate) rate_limit: Option<NonZeroU32>,
+    /// Random ones where absent.
+    pub(crate) cookies: Option<CookieSecrets>,
+}
+
+impl Listening {
+    pub(super) fn of(options: &ServeOptions) -> anyhow::Result<Self> {
+        let tls = options.grpc_tls_cert.clone().zip(options.grpc_tls_key.clone());
+        Ok(Self {
+            dns: options.dns()?,
+            grpc: options.grpc()?,
+            http: options.http(),
+            tls: tls.map(|(certificate, key)| GrpcTls {
+                certificate,
+                key,
+                client_ca: options.grpc_tls_client_ca.clone(),
+            }),
+            grpc_concurrency: options.grpc_concurrency,
+            rate_limit: options.rate_limit(),
+            cookies: options.cookie_secrets()?,
+        })
+    }
+}
+
+/// What is told over HTTP.
+pub(crate) struct Told {
+    pub(crate) readiness: Readiness,
+    pub(crate) exposition: Exposition,
+    /// Routes beside health and metrics.
+    pub(crate) api: Router,
+}
+
 /// What listens.
-pub(super) struct Ports {
+pub(crate) struct Ports {
     dns: Option<Listeners<Observers>>,
     grpc: Option<Server>,
     tls: Option<Certificates>,
@@ -33,33 +75,33 @@ pub(super) struct Ports {
 
 impl Ports {
     /// Binds every address, or says which cannot be had and why.
-    pub(super) fn bind(
-        options: &ServeOptions,
+    pub(crate) fn bind(
+        listening: Listening,
         live: &Arc<Live>,
-        metrics: &Arc<Metrics>,
-        health: &Arc<Health>,
+        observers: &Arc<Observers>,
+        told: Told,
     ) -> anyhow::Result<Self> {
-        let query_log = Arc::new(QueryLog::new(Arc::clone(live)));
-        let rules = (options.log.queries > 0).then(|| QueryLogConfig::every(options.log.queries));
-        query_log.set(rules.as_ref());
-        let observers = Arc::new(Observers { metrics: Arc::clone(metrics), query_log });
-
-        let tls = tls(options)?;
-        let dns = dns(options, live, &observers)?;
-        let grpc = grpc(options, tls.as_ref().map(|files| Arc::clone(&files.tls)), live, &observers)?;
+        let tls = listening.tls.as_ref().map(tls).transpose()?;
+        let dns = dns(&listening, live, observers)?;
+        let grpc = grpc(&listening, tls.as_ref().map(|files| Arc::clone(&files.tls)), live, observers)?;
         if dns.is_none() && grpc.is_none() {
             bail!("--dns and --grpc are both off: nothing would be answered");
         }
-        let mut tasks = vec![STATE_FILES, OVERRIDES, HTTP];
-        tasks.extend(tls.is_some().then_some(CERTIFICATES));
-        let readiness = health.readiness(Arc::clone(live), &tasks);
-        let routes = mci_http::routes(readiness, Some(Exposition::of_queries(Arc::clone(metrics))));
-        let http = options.http().map(|address| http(address, routes.clone())).transpose()?;
+        let routes = mci_http::routes(told.readiness, Some(told.exposition)).merge(told.api);
+        let http = listening.http.map(|address| http(address, routes.clone())).transpose()?;
         Ok(Self { dns, grpc, tls, http, routes })
     }
 
+    /// Where each listens, for the log.
+    pub(crate) fn addresses(&self) -> String {
+        let dns = self.dns.iter().flat_map(Listeners::local_addrs).map(|address| format!("DNS {address}"));
+        let grpc = self.grpc.iter().flat_map(Server::listening).map(|listen| format!("gRPC {listen}"));
+        let http = self.http.iter().map(|server| format!("HTTP {}", server.listening()));
+        dns.chain(grpc).chain(http).collect::<Vec<_>>().join(", ")
+    }
+
     /// Says what is served where, and what to try.
-    pub(super) fn announce(
+    pub(crate) fn announce(
         &self,
         sources: &Sources,
         snapshot: &Snapshot,
@@ -102,7 +144,7 @@ impl Ports {
     }
 
     /// Answers from now on.
-    pub(super) fn run(self, supervisor: &mut Supervisor) {
+    pub(crate) fn run(self, supervisor: &mut Supervisor) {
         let Self { dns, grpc, tls, http, routes } = self;
         if let Some(listeners) = dns {
             let shutdown = supervisor.shutdown();
@@ -122,7 +164,7 @@ impl Ports {
 }
 
 /// Answers probes and scrapes; should it end, it listens anew at the same address.
-fn keep_up_http(supervisor: &mut Supervisor, server: mci_http::Server, routes: Router) {
+pub(crate) fn keep_up_http(supervisor: &mut Supervisor, server: mci_http::Server, routes: Router) {
     let (address, shutdown) = (server.listening(), supervisor.shutdown());
     let mut bound = Some(server);
     supervisor.keep_up(HTTP, move || {
@@ -159,30 +201,28 @@ struct Certificates {
     taken: Fingerprint,
 }
 
-fn tls(options: &ServeOptions) -> anyhow::Result<Option<Certificates>> {
-    let (Some(certificate), Some(key)) = (&options.grpc_tls_cert, &options.grpc_tls_key) else {
-        return Ok(None);
-    };
+fn tls(files: &GrpcTls) -> anyhow::Result<Certificates> {
+    let GrpcTls { certificate, key, client_ca } = files;
     let files = TlsFiles::new(certificate, key);
-    let files = match &options.grpc_tls_client_ca {
+    let files = match client_ca {
         Some(roots) => files.client_ca(roots),
         None => files,
     };
-    let sources = Sources::new([certificate, key].into_iter().chain(&options.grpc_tls_client_ca).cloned());
+    let sources = Sources::new([certificate, key].into_iter().chain(client_ca).cloned());
     // Looked at before they are read: what changes in between is news.
     let taken = sources.look();
     let tls = Arc::new(Tls::load(files).map_err(|error| anyhow!("--grpc-tls: {error}"))?);
-    Ok(Some(Certificates { tls, sources, taken }))
+    Ok(Certificates { tls, sources, taken })
 }
 
 fn dns(
-    options: &ServeOptions,
+    listening: &Listening,
     live: &Arc<Live>,
     observers: &Arc<Observers>,
 ) -> anyhow::Result<Option<Listeners<Observers>>> {
-    let mut config = mci_dns::Config::new(options.dns()?);
-    config.rate_limit = options.rate_limit().map(RateLimit::new);
-    config.cookies = options.cookie_secrets()?;
+    let mut config = mci_dns::Config::new(listening.dns.clone());
+    config.rate_limit = listening.rate_limit.map(RateLimit::new);
+    config.cookies.clone_from(&listening.cookies);
     if config.addresses.is_empty() {
         return Ok(None);
     }
@@ -199,15 +239,15 @@ fn dns(
 }
 
 fn grpc(
-    options: &ServeOptions,
+    listening: &Listening,
     tls: Option<Arc<Tls>>,
     live: &Arc<Live>,
     observers: &Arc<Observers>,
 ) -> anyhow::Result<Option<Server>> {
     let mut config = mci_grpc::Config::default();
-    config.listen = options.grpc()?;
+    config.listen.clone_from(&listening.grpc);
     config.tls = tls;
-    config.max_in_flight = usize::try_from(options.grpc_concurrency)?;
+    config.max_in_flight = usize::try_from(listening.grpc_concurrency)?;
     if config.listen.is_empty() {
         return Ok(None);
     }
@@ -218,7 +258,7 @@ fn grpc(
     }
 }
 
-fn http(address: SocketAddr, routes: Router) -> anyhow::Result<mci_http::Server> {
+pub(crate) fn http(address: SocketAddr, routes: Router) -> anyhow::Result<mci_http::Server> {
     mci_http::Server::bind(mci_http::Config::new(address), routes).map_err(|error| match error {
         mci_http::Error::Bind { listen, source } => refused("--http", &[Protocol::Tcp], listen, &source),
         error => anyhow!("--http: {error}"),

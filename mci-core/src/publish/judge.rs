@@ -1,6 +1,6 @@
 //! What one GSLB comes to: what its hostnames publish, and what its status says.
 
-use core::fmt::Display;
+use core::fmt::{Display, Write as _};
 use core::net::IpAddr;
 
 use crate::cluster::ClusterId;
@@ -10,7 +10,7 @@ use crate::publish::names::{GslbName, Referent};
 use crate::publish::objects::{BackendPolicy, Gslb};
 use crate::publish::places::{Places, Source};
 use crate::publish::reading::{Reading, reject};
-use crate::publish::references::{Gate, Offer};
+use crate::publish::references::{Gate, Offer, ReadyBackends};
 use crate::publish::status::{Condition, ConditionType, Reason, Status};
 
 /// So many target names, and addresses of one family, can be held for one hostname.
@@ -62,8 +62,8 @@ pub(crate) fn is_serving(gslb: &Gslb, overridden: bool, offer: &Offer) -> bool {
 /// Whether its backends are ready, as far as it asks.
 fn backends_are_ready(gslb: &Gslb, offer: &Offer) -> bool {
     match gslb.backend_policy {
-        BackendPolicy::Any => offer.any_ready,
-        BackendPolicy::All => offer.all_ready,
+        BackendPolicy::Any => offer.backends != ReadyBackends::None,
+        BackendPolicy::All => offer.backends == ReadyBackends::All,
     }
 }
 
@@ -262,7 +262,7 @@ fn not_ready(gslb: &Gslb, kind: Referent, offer: &Offer) -> String {
         return "the Service has no ready endpoint".to_owned();
     }
     let mut message = match gslb.backend_policy {
-        BackendPolicy::All if offer.any_ready => {
+        BackendPolicy::All if offer.backends == ReadyBackends::Some => {
             let unready: Vec<_> = offer.unready.iter().chain(&offer.forbidden).collect();
             format!("backendPolicy is all, and these have no ready endpoint: {}", listed(&unready))
         }
@@ -324,7 +324,7 @@ fn joined(items: &[impl Display], between: &str) -> String {
         text.push_str(&item.to_string());
     }
     if let Some(more) = items.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {more} more"));
+        let _ = write!(text, " and {more} more");
     }
     text
 }

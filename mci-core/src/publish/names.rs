@@ -127,11 +127,11 @@ pub enum Referent {
 /// The routes of the Gateway API that MCI reads (R17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {
-    /// An HTTPRoute.
+    /// An `HTTPRoute`.
     Http,
-    /// A GRPCRoute.
+    /// A `GRPCRoute`.
     Grpc,
-    /// A TLSRoute.
+    /// A `TLSRoute`.
     Tls,
 }
 
@@ -212,7 +212,7 @@ pub enum Kind {
     Ingress,
     /// Services.
     Service,
-    /// EndpointSlices.
+    /// `EndpointSlices`.
     EndpointSlice,
     /// Nodes.
     Node,
@@ -220,7 +220,7 @@ pub enum Kind {
     Gateway,
     /// Routes of one kind.
     Route(RouteKind),
-    /// ReferenceGrants.
+    /// `ReferenceGrants`.
     ReferenceGrant,
 }
 

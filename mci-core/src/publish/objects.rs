@@ -150,7 +150,7 @@ pub struct Service {
     pub external_name: Option<Arc<str>>,
 }
 
-/// One of the EndpointSlices of a Service (R14).
+/// One of the `EndpointSlices` of a Service (R14).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointSlice {
     /// Which object this is.
@@ -161,7 +161,7 @@ pub struct EndpointSlice {
     pub endpoints: Vec<SliceEndpoint>,
 }
 
-/// One endpoint of an EndpointSlice.
+/// One endpoint of an `EndpointSlice`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SliceEndpoint {
     /// Its addresses; none where the slice holds names.
@@ -183,7 +183,7 @@ impl SliceEndpoint {
     }
 }
 
-/// A node, which has the addresses of NodePort Services (R16).
+/// A node, which has the addresses of `NodePort` Services (R16).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its name.
@@ -253,7 +253,7 @@ pub struct RouteParent {
     pub accepted: bool,
 }
 
-/// A ReferenceGrant, as far as it lets routes refer to Services of its namespace (R17).
+/// A `ReferenceGrant`, as far as it lets routes refer to Services of its namespace (R17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferenceGrant {
     /// Which object this is; the Services are in its namespace.

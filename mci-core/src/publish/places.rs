@@ -19,7 +19,7 @@ pub(crate) enum Source {
     ExternalIps,
     /// `spec.externalName`.
     ExternalName,
-    /// The nodes of a NodePort Service.
+    /// The nodes of a `NodePort` Service.
     Nodes,
     /// The endpoints of a headless Service.
     Endpoints,

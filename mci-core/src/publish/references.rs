@@ -20,6 +20,18 @@ pub(crate) enum Gate {
     NotProgrammed,
 }
 
+/// How many of an object's backends are ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReadyBackends {
+    /// None, or there are none.
+    #[default]
+    None,
+    /// Some, but not all.
+    Some,
+    /// All, and there is one at least.
+    All,
+}
+
 /// What an object offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer {
@@ -29,10 +41,7 @@ pub(crate) struct Offer {
     pub(crate) not_installed: bool,
     pub(crate) gate: Gate,
     pub(crate) places: Places,
-    /// Whether a backend is ready.
-    pub(crate) any_ready: bool,
-    /// Whether there are backends and every one is ready.
-    pub(crate) all_ready: bool,
+    pub(crate) backends: ReadyBackends,
     /// Backend Services that are not ready, the missing ones too.
     pub(crate) unready: Vec<ObjectName>,
     /// What it refers to that is not there, as `kind namespace/name`.
@@ -162,20 +171,20 @@ impl References {
     }
 
     /// A GSLB refers to an object from now on.
-    pub(crate) fn use_by(&mut self, reference: &Reference, user: &GslbName) {
+    pub(crate) fn use_by(&mut self, reference: &Reference, gslb: &GslbName) {
         let used = self.used.entry(reference.clone()).or_default();
         if used.by.is_empty() {
             self.dirty.insert(reference.clone());
         }
-        used.by.insert(user.clone());
+        used.by.insert(gslb.clone());
     }
 
     /// A GSLB refers to an object no longer.
-    pub(crate) fn unuse_by(&mut self, reference: &Reference, user: &GslbName, services: &mut Services) {
+    pub(crate) fn unuse_by(&mut self, reference: &Reference, gslb: &GslbName, services: &mut Services) {
         let Some(used) = self.used.get_mut(reference) else { return };
-        used.by.remove(user);
+        used.by.remove(gslb);
         if used.by.is_empty() {
-            self.take_needs(reference, Needs::default(), services);
+            self.take_needs(reference, &Needs::default(), services);
             self.used.remove(reference);
             self.dirty.remove(reference);
             self.touched.insert(reference.clone());
@@ -218,7 +227,7 @@ impl References {
         let mut gslbs = BTreeSet::new();
         for reference in core::mem::take(&mut self.dirty) {
             let needs = self.needs(&reference);
-            self.take_needs(&reference, needs, services);
+            self.take_needs(&reference, &needs, services);
             let offer = self.found(&reference, services);
             self.touched.insert(reference.clone());
             if let Some(used) = self.used.get_mut(&reference)
@@ -269,7 +278,10 @@ impl References {
             version: version?.clone(),
             addresses: offer.places.addresses.clone(),
             targets: offer.places.targets.clone(),
-            ready: offer.exists && offer.gate == Gate::Open && offer.any_ready && !offer.places.is_empty(),
+            ready: offer.exists
+                && offer.gate == Gate::Open
+                && offer.backends != ReadyBackends::None
+                && !offer.places.is_empty(),
         })
     }
 
@@ -283,7 +295,7 @@ impl References {
     }
 
     /// Puts new needs in place of the old ones, in every table that leads back from them.
-    fn take_needs(&mut self, reference: &Reference, needs: Needs, services: &mut Services) {
+    fn take_needs(&mut self, reference: &Reference, needs: &Needs, services: &mut Services) {
         let Some(used) = self.used.get_mut(reference) else { return };
         let before = core::mem::replace(&mut used.needs, needs.clone());
         for service in needs.services.difference(&before.services) {
@@ -352,8 +364,7 @@ impl References {
             Referent::Service => services.facts(&reference.object).map(|facts| Offer {
                 exists: facts.exists,
                 places: facts.places.clone(),
-                any_ready: facts.ready,
-                all_ready: facts.ready,
+                backends: if facts.ready { ReadyBackends::All } else { ReadyBackends::None },
                 ..Offer::default()
             }),
             Referent::Ingress => self.ingresses.get(&reference.object).map(|it| of_ingress(it, services)),
@@ -385,7 +396,6 @@ impl References {
             route.backends.iter().cloned().partition(|backend| self.permits(route, backend));
         offer.forbidden = forbidden;
         count_backends(&mut offer, permitted, services);
-        offer.all_ready &= offer.forbidden.is_empty();
         offer
     }
 }
@@ -411,27 +421,30 @@ fn of_gateway(gateway: &Gateway) -> Offer {
         exists: true,
         gate: if gateway.programmed { Gate::Open } else { Gate::NotProgrammed },
         places: Places::of_texts(Source::Gateways, &gateway.addresses),
-        any_ready: true,
-        all_ready: true,
+        backends: ReadyBackends::All,
         ..Offer::default()
     }
 }
 
 /// Asks each backend Service.
 fn count_backends(offer: &mut Offer, backends: Vec<ObjectName>, services: &Services) {
-    offer.all_ready = !backends.is_empty();
+    let mut any_ready = false;
     for backend in backends {
         let facts = services.facts(&backend);
         if facts.is_none_or(|facts| !facts.exists) {
             offer.missing.push(format!("Service {backend}"));
         }
         if facts.is_some_and(|facts| facts.ready) {
-            offer.any_ready = true;
+            any_ready = true;
         } else {
-            offer.all_ready = false;
             offer.unready.push(backend);
         }
     }
+    offer.backends = match (any_ready, offer.unready.is_empty() && offer.forbidden.is_empty()) {
+        (false, _) => ReadyBackends::None,
+        (true, false) => ReadyBackends::Some,
+        (true, true) => ReadyBackends::All,
+    };
 }
 
 /// Moves a reference from the old keys of a table that leads back to it, to the new ones.

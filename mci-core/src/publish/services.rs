@@ -45,12 +45,12 @@ struct Used {
 /// All Services with their slices, and the nodes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Services {
-    services: BTreeMap<ObjectName, Service>,
+    objects: BTreeMap<ObjectName, Service>,
     /// The slices of each Service, by their own names: the namespace is the Service's.
     slices: BTreeMap<ObjectName, BTreeMap<Arc<str>, Vec<ReadyEndpoint>>>,
     /// The Service of each slice.
     service_of: BTreeMap<ObjectName, ObjectName>,
-    /// What NodePort Services use of each node.
+    /// What `NodePort` Services use of each node.
     nodes: BTreeMap<Arc<str>, Vec<IpAddr>>,
     used: BTreeMap<ObjectName, Used>,
     /// The used Services that have addresses of each node.
@@ -65,16 +65,16 @@ pub(crate) struct Services {
 impl Services {
     pub(crate) fn apply_service(&mut self, service: Service) -> bool {
         let name = service.name.clone();
-        let changed = self.services.get(&name) != Some(&service);
+        let changed = self.objects.get(&name) != Some(&service);
         if changed {
-            self.services.insert(name.clone(), service);
+            self.objects.insert(name.clone(), service);
             self.mark(&name);
         }
         changed
     }
 
     pub(crate) fn remove_service(&mut self, name: &ObjectName) -> bool {
-        let removed = self.services.remove(name).is_some();
+        let removed = self.objects.remove(name).is_some();
         if removed {
             self.mark(name);
         }
@@ -138,7 +138,7 @@ impl Services {
     }
 
     pub(crate) fn service_names(&self) -> Vec<ObjectName> {
-        self.services.keys().cloned().collect()
+        self.objects.keys().cloned().collect()
     }
 
     pub(crate) fn slice_names(&self) -> Vec<ObjectName> {
@@ -151,23 +151,23 @@ impl Services {
 
     /// The `resourceVersion` of a Service.
     pub(crate) fn version(&self, name: &ObjectName) -> Option<&Arc<str>> {
-        self.services.get(name).map(|service| &service.version)
+        self.objects.get(name).map(|service| &service.version)
     }
 
     /// A Service is used from now on.
-    pub(crate) fn use_by(&mut self, name: &ObjectName, user: &Reference) {
+    pub(crate) fn use_by(&mut self, name: &ObjectName, reference: &Reference) {
         let used = self.used.entry(name.clone()).or_default();
         let first = used.by.is_empty();
-        used.by.insert(user.clone());
+        used.by.insert(reference.clone());
         if first {
             self.work_out(name);
         }
     }
 
     /// A Service is used by this reference no longer.
-    pub(crate) fn unuse_by(&mut self, name: &ObjectName, user: &Reference) {
+    pub(crate) fn unuse_by(&mut self, name: &ObjectName, reference: &Reference) {
         let Some(used) = self.used.get_mut(name) else { return };
-        used.by.remove(user);
+        used.by.remove(reference);
         if used.by.is_empty() {
             let nodes = core::mem::take(&mut used.nodes);
             self.used.remove(name);
@@ -259,7 +259,7 @@ impl Services {
     }
 
     fn found(&self, name: &ObjectName) -> (Facts, Option<ServiceView>, BTreeSet<Arc<str>>) {
-        let Some(service) = self.services.get(name) else { return Default::default() };
+        let Some(service) = self.objects.get(name) else { return Default::default() };
         // A slice that is being replaced and its successor may both hold an endpoint.
         let endpoints: BTreeSet<&ReadyEndpoint> =
             self.slices.get(name).into_iter().flat_map(BTreeMap::values).flatten().collect();

@@ -120,7 +120,7 @@ words! {
         ResolvedRefs,
         /// Something referred to is not there.
         RefNotFound,
-        /// A backend is in another namespace, and no ReferenceGrant allows it.
+        /// A backend is in another namespace, and no `ReferenceGrant` allows it.
         RefNotPermitted,
         /// It is published.
         Published,

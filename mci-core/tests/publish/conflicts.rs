@@ -170,6 +170,7 @@ fn r19_a_hostname_of_any_length_gets_a_message_of_sensible_length() {
     assert!(world.message("app", ConditionType::Accepted).len() < 1500);
 }
 
+#[cfg(feature = "idna")]
 #[test]
 fn r01_international_names_become_a_labels_and_spellings_one_name() {
     let mut world = World::new();

@@ -81,6 +81,24 @@ fn r25_addresses_that_were_lost_while_not_ready_do_not_come_back() {
 }
 
 #[test]
+fn r25_backends_that_become_ready_as_the_addresses_go_did_not_stay_ready() {
+    let mut world = world();
+    world.apply(slice("one-1", "one", [not_ready("10.0.0.1")])).update();
+    world.apply(ingress("web", &[], &["one"])).apply(slice("one-1", "one", [at("10.0.0.1")]));
+    assert_eq!(world.app(), "nothing (not ready)");
+}
+
+#[test]
+fn r25_a_new_gslb_does_not_inherit_the_addresses_of_the_one_whose_hostname_it_takes() {
+    let mut world = world();
+    world
+        .remove(Kind::Gslb(gslb_name("app").group), "app")
+        .apply(gslb("new", Referent::Ingress, "bare"))
+        .apply(ingress("bare", &[], &["one"]));
+    assert_eq!(world.app(), "nothing (not ready)");
+}
+
+#[test]
 fn r25_deletion_acts_at_once() {
     let mut world = world();
     world.remove(Kind::Ingress, "web");
@@ -163,7 +181,7 @@ fn r25_what_a_person_changed_is_no_loss() {
 fn r25_a_hold_of_zero_holds_nothing_and_a_new_one_counts_from_the_loss() {
     let mut world = world();
     world.apply(ingress("web", &[], &["one"])).update();
-    world.publisher.configure(Config { address_hold: Duration::from_secs(60), ..Config::new(west()) });
+    world.publisher.configure(Config { address_hold: Duration::from_mins(1), ..Config::new(west()) });
     world.now += 59;
     assert_eq!(world.app(), "192.0.2.1 lb.example.net");
     world.now += 1;

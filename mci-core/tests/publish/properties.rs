@@ -201,7 +201,7 @@ impl Said {
             match value {
                 Some(value) => drop(map.insert(key.to_string(), value)),
                 None => {
-                    assert!(map.remove(&key.to_string()).is_some(), "{} was never there", key.to_string())
+                    assert!(map.remove(&key.to_string()).is_some(), "{} was never there", key.to_string());
                 }
             }
         }

@@ -111,7 +111,7 @@ pub(crate) fn route(kind: RouteKind, of: &str, gateways: &[&str], services: &[&s
     }
 }
 
-/// In the first namespace, for HTTPRoutes of the second.
+/// In the first namespace, for `HTTPRoutes` of the second.
 pub(crate) fn grant(of: &str, from: &str, to: Option<&str>) -> ReferenceGrant {
     ReferenceGrant {
         name: object(of),

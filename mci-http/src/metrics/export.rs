@@ -214,10 +214,15 @@ impl Metrics {
         let seconds = |milliseconds: u64| milliseconds as f64 / 1e3;
         let about = ("mci_snapshot_changed_timestamp_seconds", "When what is served changed last");
         writer.gauges(about, [([], seconds(self.changed.load(Ordering::Relaxed)))])?;
-        let [applied, unchanged, refused] = &self.reloads;
-        let reloads = [("applied", applied), ("unchanged", unchanged), ("refused", refused)];
-        let series = reloads.map(|(result, counter)| ([("result", result)], counter.get()));
-        writer.counters(("mci_state_file_reloads", "State files read again"), series)?;
+        let of_files = ("mci_state_file_reloads", "State files read again");
+        let of_configurations = ("mci_config_reloads", "The configuration read again");
+        for (about, [applied, unchanged, refused]) in
+            [(of_files, &self.reloads), (of_configurations, &self.config_reloads)]
+        {
+            let reloads = [("applied", applied), ("unchanged", unchanged), ("refused", refused)];
+            let series = reloads.map(|(result, counter)| ([("result", result)], counter.get()));
+            writer.counters(about, series)?;
+        }
         for family in process::families(self.version, self.started) {
             families::encode(&mut writer.0, &family)?;
         }

@@ -12,7 +12,7 @@
 //! | `mci_hostnames` | `zone`, `condition` |
 //! | `mci_cluster_state` | `cluster`, `state` |
 //! | `mci_snapshot_changed_timestamp_seconds`, `mci_snapshot_digest`, `mci_snapshot_ready` | – |
-//! | `mci_state_file_reloads_total` | `result` |
+//! | `mci_state_file_reloads_total`, `mci_config_reloads_total` | `result` |
 //! | `mci_build_info` | `version` |
 //! | `process_*` | – |
 //!
@@ -46,14 +46,14 @@ use self::counters::{Counter, Counters};
 use self::lane::{Lanes, Writers};
 use self::summary::{Kept, Summary};
 
-/// What became of a state file that was read again.
+/// What became of a file that was read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reload {
-    /// It is served.
+    /// What it says holds.
     Applied,
-    /// It says what is served already.
+    /// It says what holds already.
     Unchanged,
-    /// It has mistakes: what was served before still is.
+    /// It has mistakes: what held before still does.
     Refused,
 }
 
@@ -67,6 +67,7 @@ pub struct Metrics {
     /// Milliseconds since 1970.
     changed: AtomicU64,
     reloads: [Counter; 3],
+    config_reloads: [Counter; 3],
     kept: Mutex<Kept>,
 }
 
@@ -74,6 +75,15 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").field("version", &self.version).finish_non_exhaustive()
     }
+}
+
+fn count([applied, unchanged, refused]: &[Counter; 3], result: Reload) {
+    let counter = match result {
+        Reload::Applied => applied,
+        Reload::Unchanged => unchanged,
+        Reload::Refused => refused,
+    };
+    counter.add(1, Writers::Many);
 }
 
 impl Metrics {
@@ -88,6 +98,7 @@ impl Metrics {
             by_hostname: ByHostname::default(),
             changed: AtomicU64::new(milliseconds(started)),
             reloads: Default::default(),
+            config_reloads: Default::default(),
             kept: Mutex::default(),
         }
     }
@@ -106,13 +117,12 @@ impl Metrics {
 
     /// A state file was read again.
     pub fn state_file_reloaded(&self, result: Reload) {
-        let [applied, unchanged, refused] = &self.reloads;
-        let counter = match result {
-            Reload::Applied => applied,
-            Reload::Unchanged => unchanged,
-            Reload::Refused => refused,
-        };
-        counter.add(1, Writers::Many);
+        count(&self.reloads, result);
+    }
+
+    /// The configuration was read again.
+    pub fn config_reloaded(&self, result: Reload) {
+        count(&self.config_reloads, result);
     }
 
     /// Everything, as text. Where the snapshot has changed since the last time this looks at every hostname: call it

@@ -105,3 +105,58 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+
+    /// A server that knows one token, and the service in front of it.
+    async fn ask(
+        service: &mut (impl Service<Request<()>, Response = Response<()>, Error = BoxError> + Send),
+    ) -> u16 {
+        let request = Request::get("/").body(()).unwrap();
+        service.ready().await.unwrap().call(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn after_a_401_the_file_is_read_again_at_once_and_one_that_is_gone_changes_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "old\n").unwrap();
+        let valid = Arc::new(Mutex::new("Bearer old"));
+        let known = Arc::clone(&valid);
+        let server = service_fn(move |request: Request<()>| {
+            let good = request.headers()[AUTHORIZATION] == **known.lock().unwrap();
+            let code = if good { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            async move { Ok::<_, Infallible>(Response::builder().status(code).body(()).unwrap()) }
+        });
+        let mut service = FileTokenLayer::new(file.path().to_owned()).unwrap().layer(server);
+        assert_eq!(ask(&mut service).await, 200);
+        fs::write(file.path(), "new").unwrap();
+        assert_eq!(ask(&mut service).await, 200, "the old one still holds");
+        *valid.lock().unwrap() = "Bearer new";
+        assert_eq!(ask(&mut service).await, 401);
+        assert_eq!(ask(&mut service).await, 200);
+        drop(file);
+        *valid.lock().unwrap() = "Bearer newer";
+        assert_eq!((ask(&mut service).await, ask(&mut service).await), (401, 401));
+        *valid.lock().unwrap() = "Bearer new";
+        assert_eq!(ask(&mut service).await, 200, "the last one stays in use");
+    }
+
+    #[test]
+    fn a_token_is_read_again_when_it_is_ten_seconds_old() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "old").unwrap();
+        let layer = FileTokenLayer::new(file.path().to_owned()).unwrap();
+        fs::write(file.path(), "new").unwrap();
+        let mut token = layer.0.lock().unwrap();
+        let read = token.read;
+        let almost = FRESH.saturating_sub(Duration::from_millis(1));
+        assert_eq!(token.current(read + almost), "Bearer old");
+        assert_eq!(token.current(read + FRESH), "Bearer new");
+    }
+}

@@ -49,7 +49,7 @@ pub struct Offline {
 #[derive(Debug)]
 struct Kind {
     api_version: String,
-    kind: String,
+    name: String,
     schema: Value,
     rules: CompiledSchema,
 }
@@ -64,6 +64,12 @@ impl Offline {
     /// With every CRD.
     pub fn new() -> Self {
         Self { kinds: crds::all().iter().flat_map(kinds).collect(), cel: kube_cel::Validator::new() }
+    }
+
+    /// The kinds of a group of ours; none of another group.
+    pub fn kinds_of(group: &str) -> Vec<String> {
+        let crds = crds::all();
+        crds.iter().filter(|crd| crd.spec.group == group).map(|crd| crd.spec.names.kind.clone()).collect()
     }
 
     /// Whether an object is of a kind that is checked here.
@@ -93,7 +99,7 @@ impl Offline {
         if !wrong {
             // What another rule has refused already is not said twice.
             let places: Vec<String> = found.iter().map(|violation| violation.field.clone()).collect();
-            let ours = beyond_the_crd(&kind.kind, &stored);
+            let ours = beyond_the_crd(&kind.name, &stored);
             found.extend(ours.into_iter().filter(|fault| !places.contains(&fault.field)));
         }
         found
@@ -102,7 +108,7 @@ impl Offline {
     fn kind(&self, object: &Value) -> Option<&Kind> {
         let text = |key| object.get(key).and_then(Value::as_str);
         let (api_version, name) = (text("apiVersion")?, text("kind")?);
-        self.kinds.iter().find(|kind| kind.api_version == api_version && kind.kind == name)
+        self.kinds.iter().find(|kind| kind.api_version == api_version && kind.name == name)
     }
 
     fn rules(&self, kind: &Kind, object: &Value) -> Vec<Violation> {
@@ -129,7 +135,7 @@ fn kinds(crd: &CustomResourceDefinition) -> Vec<Kind> {
             let schema = serde_json::to_value(schema).expect("a schema is made of JSON values");
             Kind {
                 api_version: format!("{}/{}", crd.spec.group, version.name),
-                kind: names.kind.clone(),
+                name: names.kind.clone(),
                 rules: compile_schema(&schema),
                 schema,
             }

@@ -91,7 +91,9 @@ fn settle(schema: &Value, value: &mut Value, root: bool) {
         }
         Value::Array(list) => {
             let Some(items) = schema.get("items") else { return };
-            list.iter_mut().for_each(|value| settle(items, value, false));
+            for value in list {
+                settle(items, value, false);
+            }
         }
         _ => {}
     }

@@ -224,6 +224,7 @@ impl<H: Hostnames> State<H> {
         if changes.any() {
             self.listener.changed(&changes);
         }
+        self.listener.holding(self.intake.held().len());
     }
 
     fn say_held(&self, held: &[Hostname]) {

@@ -193,6 +193,33 @@ pub enum Batch<T> {
     Absent,
 }
 
+impl<T> Batch<T> {
+    /// The same batch with something else kept of each object.
+    pub fn map<U>(self, mut keep: impl FnMut(T) -> U) -> Batch<U> {
+        let mut of = |Observed { key, uid, version, value }: Observed<T>| Observed {
+            key,
+            uid,
+            version,
+            value: keep(value),
+        };
+        match self {
+            Self::Absent => Batch::Absent,
+            Self::Replace(Listing { version, reason, items, malformed, vanished }) => {
+                let items = items.into_iter().map(of).collect();
+                Batch::Replace(Listing { version, reason, items, malformed, vanished })
+            }
+            Self::Changes(changes) => {
+                let change = |change| match change {
+                    Change::Applied(observed) => Change::Applied(of(observed)),
+                    Change::Malformed(malformed) => Change::Malformed(malformed),
+                    Change::Deleted { key, version } => Change::Deleted { key, version },
+                };
+                Batch::Changes(changes.into_iter().map(change).collect())
+            }
+        }
+    }
+}
+
 /// Decodes the whole object. What is large and not needed is better left out by a type of one's own.
 pub fn decode<T: DeserializeOwned>(object: &RawValue) -> Result<T, String> {
     serde_json::from_str(object.get()).map_err(|error| error.to_string())

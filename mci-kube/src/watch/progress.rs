@@ -1,5 +1,6 @@
 //! How a watch is doing, for readiness and metrics: written by its task, read by anyone.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -61,6 +62,18 @@ impl State {
     /// Whether what we hold is, as far as anyone can tell, what there is.
     pub fn is_current(&self) -> bool {
         matches!(self, Self::Following | Self::Absent)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("not listed yet"),
+            Self::Following => f.write_str("following"),
+            Self::Absent => f.write_str("its definition is not installed"),
+            Self::Forbidden(why) => write!(f, "not allowed: {why}"),
+            Self::Lost(why) => write!(f, "not heard: {why}"),
+        }
     }
 }
 

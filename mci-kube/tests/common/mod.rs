@@ -112,7 +112,10 @@ impl Place {
 }
 
 fn refusal(code: u16, reason: &str) -> (u16, Value) {
-    (code, json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": reason }))
+    (
+        code,
+        json!({ "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": reason }),
+    )
 }
 
 impl FakeApi {
@@ -240,7 +243,8 @@ impl FakeApi {
             state.asked.push(asked.clone());
             state.hook.as_mut().map_or(Fate::Pass, |hook| hook(&asked))
         };
-        let apply = parts.headers.get("content-type").is_some_and(|kind| kind == "application/apply-patch+yaml");
+        let apply =
+            parts.headers.get("content-type").is_some_and(|kind| kind == "application/apply-patch+yaml");
         match fate {
             Fate::Pass => self.lock().serve(&asked, &body, apply),
             Fate::LoseAnswer => {
@@ -280,7 +284,8 @@ impl State {
         let key = (namespace.to_owned(), name.to_owned());
         let objects = self.objects.entry(kind.to_owned()).or_default();
         let before = objects.get(&key);
-        let uid = before.map_or_else(|| json!(format!("uid-{version}")), |old| old["metadata"]["uid"].clone());
+        let uid =
+            before.map_or_else(|| json!(format!("uid-{version}")), |old| old["metadata"]["uid"].clone());
         let what = if before.is_some() { "MODIFIED" } else { "ADDED" };
         let metadata = &mut content["metadata"];
         metadata["namespace"] = json!(namespace);
@@ -358,7 +363,11 @@ impl State {
                     if !wanted.is_null() && *wanted != object["metadata"]["resourceVersion"] {
                         return whole(refusal(409, "Conflict"));
                     }
-                    let mut next = if asked.method == Method::PATCH && !apply { object.clone() } else { content.clone() };
+                    let mut next = if asked.method == Method::PATCH && !apply {
+                        object.clone()
+                    } else {
+                        content.clone()
+                    };
                     if place.status {
                         next = object.clone();
                         next["status"] = content["status"].clone();

@@ -5,7 +5,7 @@ use mci_kube::heartbeat::{Beat, Evidence, Pulse, Said, read};
 use mci_kube::watch::ObjectKey;
 use tokio::time::{Instant, sleep};
 
-use crate::common::{Fate, FakeApi};
+use crate::common::{FakeApi, Fate};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -28,7 +28,8 @@ async fn a_heartbeat_is_a_counter_and_what_the_cluster_says_of_itself() {
     let api = FakeApi::new();
     let mut pulse = pulse();
     assert_eq!(pulse.heard(&api.client(), &said(false)).await, Ok(Beat::Written));
-    let expected = |counter, left| Evidence::Heartbeat { cluster: "east".to_owned(), counter, said: said(left) };
+    let expected =
+        |counter, left| Evidence::Heartbeat { cluster: "east".to_owned(), counter, said: said(left) };
     assert_eq!(evidence(&api).await, expected(1, false));
     sleep(INTERVAL).await;
     assert_eq!(pulse.heard(&api.client(), &said(false)).await, Ok(Beat::Written));

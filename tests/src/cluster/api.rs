@@ -17,7 +17,7 @@ use crate::runtime::{block_on, runtime};
 use crate::wait;
 
 /// How long one request may take before it counts as not answered.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Who wrote a field, for server-side apply.
 const FIELD_MANAGER: &str = "rig";
@@ -26,6 +26,7 @@ const FIELD_MANAGER: &str = "rig";
 #[derive(Clone)]
 pub struct Api {
     client: Client,
+    patience: Duration,
     resources: Arc<Mutex<Vec<Resource>>>,
 }
 
@@ -38,6 +39,8 @@ pub struct Refused {
     pub reason: String,
     /// In words.
     pub message: String,
+    /// Field and message of each cause, in its order; `<nil>` is the object as a whole.
+    pub causes: Vec<(String, String)>,
 }
 
 /// An answer.
@@ -55,7 +58,7 @@ impl Api {
             // It starts a task.
             Client::try_from(config).expect("the certificates can be used")
         });
-        Api { client, resources: Arc::default() }
+        Api { client, patience: PATIENCE, resources: Arc::default() }
     }
 
     /// The same API server as another user sees it, who need not ask what is served.
@@ -64,16 +67,28 @@ impl Api {
         Api { resources: Arc::clone(&self.resources), ..Api::new(kubeconfig) }
     }
 
+    /// One that takes silence for this long as no answer.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// The client below, for what is not here; its futures are to run on the runtime of the test.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Sends any request: `body` is JSON, of the given type for a PATCH.
-    pub fn request(&self, method: Method, path: &str, patch: Option<&str>, body: Option<&Value>) -> Answer {
-        let client = self.client.clone();
-        let request = request(method, path, patch, body);
-        block_on(async move { send(&client, request).await })
+    /// Sends any request; a PATCH has a media type of its own.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: Option<&str>,
+        body: Option<&Value>,
+    ) -> Answer {
+        let (client, patience) = (self.client.clone(), self.patience);
+        let request = request(method, path, media_type, body);
+        block_on(async move { send(&client, patience, request).await })
     }
 
     /// Whether the API server says that it is ready.
@@ -192,7 +207,7 @@ impl Api {
 
     /// Sends requests, 16 of them in flight, and returns the answers in the same order.
     pub fn send_all(&self, requests: Vec<Request<Vec<u8>>>) -> Vec<Answer> {
-        let client = self.client.clone();
+        let (client, patience) = (self.client.clone(), self.patience);
         block_on(async move {
             let in_flight = Arc::new(tokio::sync::Semaphore::new(16));
             let mut tasks = Vec::new();
@@ -200,7 +215,7 @@ impl Api {
                 let (client, in_flight) = (client.clone(), Arc::clone(&in_flight));
                 tasks.push(runtime().spawn(async move {
                     let _turn = in_flight.acquire_owned().await.expect("nobody closes it");
-                    send(&client, request).await
+                    send(&client, patience, request).await
                 }));
             }
             let mut answers = Vec::new();
@@ -211,8 +226,8 @@ impl Api {
         })
     }
 
-    fn merge_at(&self, path: &str, patch: &Value) -> Answer {
-        self.request(Method::PATCH, path, Some("application/merge-patch+json"), Some(patch))
+    fn merge_at(&self, path: &str, change: &Value) -> Answer {
+        self.request(Method::PATCH, path, Some("application/merge-patch+json"), Some(change))
     }
 
     #[track_caller]
@@ -261,12 +276,17 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// A request with a JSON body.
-pub fn request(method: Method, path: &str, patch: Option<&str>, body: Option<&Value>) -> Request<Vec<u8>> {
+/// A request with JSON as its body, for [`Api::send_all`].
+pub fn request(
+    method: Method,
+    path: &str,
+    media_type: Option<&str>,
+    body: Option<&Value>,
+) -> Request<Vec<u8>> {
     Request::builder()
         .method(method)
         .uri(path)
-        .header("content-type", patch.unwrap_or("application/json"))
+        .header("content-type", media_type.unwrap_or("application/json"))
         .body(body.map_or_else(Vec::new, |body| body.to_string().into_bytes()))
         .unwrap_or_else(|error| panic!("{path:?} is no path: {error}"))
 }
@@ -279,14 +299,21 @@ fn namespace(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or("default")
 }
 
-pub(super) async fn send(client: &Client, request: Request<Vec<u8>>) -> Answer {
-    let silent = |message: String| Refused { code: 0, reason: "NoAnswer".to_owned(), message };
-    match tokio::time::timeout(PATIENCE, client.request::<Value>(request)).await {
+pub(super) async fn send(client: &Client, patience: Duration, request: Request<Vec<u8>>) -> Answer {
+    let silent =
+        |message: String| Refused { code: 0, reason: "NoAnswer".to_owned(), message, causes: Vec::new() };
+    match tokio::time::timeout(patience, client.request::<Value>(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => {
-            Err(Refused { code: status.code, reason: status.reason, message: status.message })
+            let causes = status.details.into_iter().flat_map(|details| details.causes);
+            Err(Refused {
+                code: status.code,
+                reason: status.reason,
+                message: status.message,
+                causes: causes.map(|cause| (cause.field, cause.message)).collect(),
+            })
         }
         Ok(Err(error)) => Err(silent(error.to_string())),
-        Err(_) => Err(silent(format!("no answer in {} s", PATIENCE.as_secs()))),
+        Err(_) => Err(silent(format!("no answer in {patience:?}"))),
     }
 }

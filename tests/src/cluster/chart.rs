@@ -1,12 +1,12 @@
-//! The chart of the repository, installed by helm.
+//! The chart of the repository, installed by helm; definitions of resources, ours and the Gateway API's.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::member::Cluster;
 use crate::mci::repository;
-use crate::require::{HELM_VERSION, program};
+use crate::require::{GATEWAY_API_VERSION, HELM_VERSION, program};
 
 /// The release's name: what the chart makes is called `mci-operator`, `mci-front-end` and so on.
 pub const RELEASE: &str = "mci";
@@ -35,14 +35,28 @@ impl Cluster {
     /// Applies the definitions of MCI's resources alone.
     #[track_caller]
     pub fn apply_crds(&self) {
-        let mut files: Vec<PathBuf> = fs::read_dir(chart().join("crds"))
-            .expect("the chart has a folder `crds`")
+        self.apply_folder(&chart().join("crds"));
+    }
+
+    /// Applies the definitions of the Gateway API's resources.
+    #[track_caller]
+    pub fn apply_gateway_api(&self) {
+        self.apply_folder(&program("gateway-api", GATEWAY_API_VERSION));
+    }
+
+    /// Applies all manifests of a folder, file by file.
+    #[track_caller]
+    pub fn apply_folder(&self, folder: &Path) {
+        let mut files: Vec<PathBuf> = fs::read_dir(folder)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()))
             .map(|entry| entry.expect("a folder can be read").path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+            .filter(|path| path.file_stem().is_some_and(|name| name != "kustomization"))
             .collect();
         files.sort();
+        assert!(!files.is_empty(), "no manifests in {}", folder.display());
         for file in files {
-            self.apply(&fs::read_to_string(file).expect("a definition can be read"));
+            self.apply(&fs::read_to_string(file).expect("a file can be read"));
         }
     }
 }

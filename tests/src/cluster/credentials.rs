@@ -1,4 +1,4 @@
-//! What a cluster's API server knows its clients by: an authority, a key for ServiceAccounts, an admin's token.
+//! What a cluster's API server knows its clients by: an authority, a key for `ServiceAccount`s, an admin's token.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -61,6 +61,8 @@ impl Credentials {
     }
 
     /// Writes a kubeconfig with one context, which is named after the cluster, and says where it is.
+    ///
+    /// The token lies beside it in a file of its own, `FILE.token`, as a pod's does: it may be replaced there.
     pub(super) fn kubeconfig(
         &self,
         file: &str,
@@ -69,6 +71,8 @@ impl Credentials {
         namespace: &str,
         token: &str,
     ) -> PathBuf {
+        let token_file = self.folder.join(format!("{file}.token"));
+        write(&token_file, token);
         // JSON is YAML.
         let config = json!({
             "apiVersion": "v1",
@@ -85,7 +89,7 @@ impl Credentials {
                     "certificate-authority": self.certificates.authority(),
                 },
             }],
-            "users": [{"name": cluster, "user": {"token": token}}],
+            "users": [{"name": cluster, "user": {"tokenFile": token_file}}],
         });
         let path = self.folder.join(file);
         write(&path, &serde_json::to_string_pretty(&config).expect("JSON can be written"));

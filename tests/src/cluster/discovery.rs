@@ -4,7 +4,7 @@ use http::{Method, Request};
 use kube::Client;
 use serde_json::Value;
 
-use super::api::{Refused, send};
+use super::api::{PATIENCE, Refused, send};
 use crate::runtime::block_on;
 
 /// Asks for everything in one document.
@@ -67,7 +67,7 @@ pub(super) fn discover(client: &Client) -> Result<Vec<Resource>, Refused> {
                 .header("accept", ACCEPT)
                 .body(Vec::new())
                 .expect("a request that is always the same");
-            read(&send(&client, request).await?, &mut resources);
+            read(&send(&client, PATIENCE, request).await?, &mut resources);
         }
         Ok(resources)
     })

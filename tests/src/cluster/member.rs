@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -170,8 +171,11 @@ impl Cluster {
     /// The same, with the API server behind another address: a proxy's.
     #[track_caller]
     pub fn token_kubeconfig_at(&self, server: SocketAddr, namespace: &str, service_account: &str) -> PathBuf {
+        // One for each who asks: a token that is written anew must not be read by another half written.
+        static FILES: AtomicUsize = AtomicUsize::new(1);
         let token = self.token(namespace, service_account);
-        let file = format!("kubeconfig-{namespace}-{service_account}-{}", server.port());
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let file = format!("kubeconfig-{namespace}-{service_account}-{number}");
         self.credentials.kubeconfig(&file, &self.name, server, namespace, &token)
     }
 

@@ -40,6 +40,7 @@ mod credentials;
 mod discovery;
 mod etcd;
 mod member;
+mod mode;
 mod objects;
 mod server;
 mod slot;
@@ -49,6 +50,7 @@ pub use chart::RELEASE;
 pub use discovery::Resource;
 pub use etcd::{Etcd, Snapshot};
 pub use member::Cluster;
+pub use mode::{Mode, Replica, Setup};
 pub use objects::deployment;
 pub use server::Server;
 
@@ -61,14 +63,16 @@ const STAGES: &str = include_str!("stages.yaml");
 // Fields are dropped in order: servers before what they use.
 #[derive(Debug)]
 pub struct Clusters {
-    clusters: Vec<Cluster>,
+    members: Vec<Cluster>,
     etcd: Etcd,
     folder: TempDir,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl Clusters {
-    /// Starts that many; ready when this returns.
+    /// Starts that many; ready when this returns. It waits first until few enough others run on this machine.
+    ///
+    /// A test takes one of these: two that each wait for a second would wait for ever.
     #[track_caller]
     pub fn start(count: usize) -> Self {
         Clusters::start_with(count, &[])
@@ -77,8 +81,18 @@ impl Clusters {
     /// Starts them with more flags for the API servers.
     #[track_caller]
     pub fn start_with(count: usize, flags: &[&str]) -> Self {
+        Clusters::start_in(Some(Slot::take()), count, flags)
+    }
+
+    /// Starts them for a person: no test waits until they end.
+    #[track_caller]
+    pub fn start_beside_tests(count: usize) -> Self {
+        Clusters::start_in(None, count, &[])
+    }
+
+    #[track_caller]
+    fn start_in(slot: Option<Slot>, count: usize, flags: &[&str]) -> Self {
         assert!((1..=4).contains(&count), "between one and four clusters, not {count}");
-        let slot = Slot::take();
         let folder = TempDir::with_prefix("mci-test-").expect("a folder for the clusters can be made");
         let stages = folder.path().join("stages.yaml");
         std::fs::write(&stages, STAGES).expect("a file can be written");
@@ -88,8 +102,8 @@ impl Clusters {
         let starting: Vec<_> = (1..=count)
             .map(|number| member::Starting::new(number, folder.path(), etcd.address(), &flags))
             .collect();
-        let clusters = starting.into_iter().map(|starting| starting.finish(&stages)).collect();
-        Clusters { clusters, etcd, folder, _slot: slot }
+        let members = starting.into_iter().map(|starting| starting.finish(&stages)).collect();
+        Clusters { members, etcd, folder, _slot: slot }
     }
 
     /// One cluster for all tests of a program that run at the same time and do no harm to it: each works in
@@ -109,12 +123,12 @@ impl Clusters {
     /// One of them, counted from 0.
     #[track_caller]
     pub fn cluster(&self, index: usize) -> &Cluster {
-        &self.clusters[index]
+        &self.members[index]
     }
 
     /// All of them.
     pub fn all(&self) -> &[Cluster] {
-        &self.clusters
+        &self.members
     }
 
     /// What holds their state.
@@ -129,6 +143,6 @@ impl Clusters {
 
     /// Their kubeconfigs, in order.
     pub fn kubeconfigs(&self) -> Vec<PathBuf> {
-        self.clusters.iter().map(|cluster| cluster.kubeconfig().to_owned()).collect()
+        self.members.iter().map(|cluster| cluster.kubeconfig().to_owned()).collect()
     }
 }

@@ -9,7 +9,20 @@ use super::api::Refused;
 use super::member::Cluster;
 use crate::wait;
 
-/// An object of another cluster's load balancer: an address, or a name.
+const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
+
+/// A condition that holds.
+fn condition(kind: &str) -> Value {
+    json!({
+        "type": kind,
+        "status": "True",
+        "reason": kind,
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    })
+}
+
+/// What a load balancer says of itself: an address, or a name.
 fn ingress_of(address: &str) -> Value {
     match address.parse::<IpAddr>() {
         Ok(_) => json!({"ip": address}),
@@ -73,6 +86,48 @@ impl Cluster {
         let status = json!({"loadBalancer": {"ingress": ingress}});
         let answer = self.api().merge_status(resource, namespace, name, &status);
         self.must(&format!("addresses of {resource} {namespace}/{name}"), answer);
+    }
+
+    /// Writes the addresses of a Gateway as its controller does, and that it is programmed.
+    #[track_caller]
+    pub fn set_gateway_addresses(&self, namespace: &str, name: &str, addresses: &[&str]) {
+        let addresses: Vec<Value> = addresses
+            .iter()
+            .map(|address| {
+                let kind = if address.parse::<IpAddr>().is_ok() { "IPAddress" } else { "Hostname" };
+                json!({"type": kind, "value": address})
+            })
+            .collect();
+        let conditions = ["Accepted", "Programmed"].map(condition);
+        let status = json!({"addresses": addresses, "conditions": conditions});
+        let answer = self.api().merge_status(GATEWAYS, namespace, name, &status);
+        self.must(&format!("addresses of Gateway {namespace}/{name}"), answer);
+    }
+
+    /// Writes on a route (`httproutes.gateway.networking.k8s.io` and so on) that a Gateway in its namespace has
+    /// accepted it, and resolved what it refers to; or that it has not.
+    #[track_caller]
+    pub fn set_route_accepted(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        gateway: &str,
+        accepted: bool,
+    ) {
+        let mut conditions = ["Accepted", "ResolvedRefs"].map(condition);
+        if !accepted {
+            conditions[0]["status"] = "False".into();
+            conditions[0]["reason"] = "NotAllowedByListeners".into();
+        }
+        let parent = json!({
+            "parentRef": {"name": gateway},
+            "controllerName": "example.com/gateway",
+            "conditions": conditions,
+        });
+        let status = json!({"parents": [parent]});
+        let answer = self.api().merge_status(resource, namespace, name, &status);
+        self.must(&format!("parents of {resource} {namespace}/{name}"), answer);
     }
 
     /// The addresses of the endpoints of a Service that are ready, over all its slices.

@@ -28,10 +28,9 @@ pub(super) struct Slot {
 impl Slot {
     /// Waits for one, for as long as others take: their tests have deadlines of their own.
     pub(super) fn take() -> Self {
-        let slots = env::var(VARIABLE)
-            .ok()
-            .map(|text| text.parse().unwrap_or_else(|_| panic!("{VARIABLE} is {text:?}, and no number")))
-            .unwrap_or(DEFAULT);
+        let slots = env::var(VARIABLE).map_or(DEFAULT, |text| {
+            text.parse().unwrap_or_else(|_| panic!("{VARIABLE} is {text:?}, and no number"))
+        });
         let folder = env::temp_dir().join("mci-test-rigs");
         fs::create_dir_all(&folder).expect("the folder of the locks can be made");
         let started = Instant::now();

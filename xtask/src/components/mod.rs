@@ -49,6 +49,8 @@ pub(crate) enum Source {
     /// `go build PACKAGE` in `xtask/tools/MODULE`, whose go.mod names the versions: for programs that cannot be
     /// installed by name. `stamp` has the variables that tell the program its version.
     GoModule { module: &'static str, package: &'static str, stamp: &'static [&'static str] },
+    /// The files of a folder of a Go module, and no program: copied into a folder with the name of the entry.
+    GoFiles { module: &'static str, folder: &'static str },
     /// `cargo install --locked NAME`
     Cargo,
 }
@@ -89,6 +91,12 @@ const PROGRAMS: &[Program] = &[
         purpose: Purpose::Tests,
         source: Source::Go { package: "helm.sh/helm/v4/cmd/helm" },
     },
+    Program {
+        name: "gateway-api",
+        version: "1.5.1",
+        purpose: Purpose::Tests,
+        source: Source::GoFiles { module: "sigs.k8s.io/gateway-api", folder: "config/crd/standard" },
+    },
     Program { name: "cargo-deny", version: "0.20.2", purpose: Purpose::Tests, source: Source::Cargo },
     Program { name: "cargo-fuzz", version: "0.13.2", purpose: Purpose::Fuzzing, source: Source::Cargo },
 ];
@@ -116,11 +124,11 @@ impl Program {
         root.join(format!("{}-{}", self.name, self.version))
     }
 
-    /// The executable, whether it is there yet or not.
+    /// The executable, or the folder of files, whether it is there yet or not.
     fn executable(&self, root: &Path) -> PathBuf {
         let folder = self.folder(root);
         match self.source {
-            Source::Go { .. } | Source::GoModule { .. } => folder.join(self.name),
+            Source::Go { .. } | Source::GoModule { .. } | Source::GoFiles { .. } => folder.join(self.name),
             // `cargo install --root` makes the folder `bin` itself.
             Source::Cargo => folder.join("bin").join(self.name),
         }
@@ -144,10 +152,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for program in PROGRAMS {
         let path = program.executable(&root);
         let place = if path.exists() { path.display().to_string() } else { "missing".to_owned() };
-        println!("{:<27} {place}", format!("{} {}", program.name, program.version));
+        println!("{:<31} {place}", format!("{} {}", program.name, program.version));
     }
     for (name, place) in debian::places().into_iter().chain(rust::places()?) {
-        println!("{name:<27} {}", place.unwrap_or_else(|| "missing".to_owned()));
+        println!("{name:<31} {}", place.unwrap_or_else(|| "missing".to_owned()));
     }
     Ok(())
 }

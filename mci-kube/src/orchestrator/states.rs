@@ -1,0 +1,319 @@
+//! From heartbeats to the states of clusters: every replica judges, the leader writes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Resource as _;
+use mci_core::ClusterId;
+use serde::Deserialize;
+use tokio::sync::{mpsc, watch as told};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use super::foreign::Foreign;
+use super::judge::{Judge, Verdict};
+use super::merge::Strangers;
+use super::wanted::{Exists, Says};
+use super::{Judged, LEASE, Options, Settings, leftovers, lock};
+use crate::client::ClusterClient;
+use crate::content::cluster::rfc3339;
+use crate::heartbeat::{self, Evidence};
+use crate::lease::Claim;
+use crate::resources::Cluster;
+use crate::shards::Shards;
+use crate::watch::{Batch, Change, ObjectKey, Observed, Progress};
+use crate::write::{Desk, Lane};
+
+/// Between two looks for what another application left behind.
+const SWEEP: Duration = Duration::from_mins(10);
+
+pub(super) struct Parts {
+    pub(super) client: ClusterClient,
+    pub(super) options: Options,
+    pub(super) settings: told::Receiver<Settings>,
+    pub(super) claim: Claim,
+    pub(super) namespace: Arc<str>,
+    pub(super) shards: Arc<Mutex<Shards>>,
+    pub(super) exists: Desk<Exists>,
+    pub(super) says: Desk<Says>,
+    pub(super) leases: Arc<Progress>,
+    pub(super) judged: Arc<Mutex<Judged>>,
+    pub(super) strangers: Arc<Strangers>,
+}
+
+pub(super) struct States {
+    parts: Parts,
+    judge: Judge,
+    foreign: Foreign,
+    began: Instant,
+    /// What was said of each cluster last.
+    said: BTreeMap<ClusterId, Verdict>,
+    /// Clusters were listed: what was judged before is known.
+    listed: bool,
+    swept: Option<Duration>,
+}
+
+impl States {
+    pub(super) fn new(parts: Parts) -> Self {
+        let limits = parts.settings.borrow().liveness;
+        Self {
+            judge: Judge::new(parts.options.cluster.clone(), limits),
+            foreign: Foreign::new(Duration::ZERO),
+            began: Instant::now(),
+            said: BTreeMap::new(),
+            listed: false,
+            swept: None,
+            parts,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut clusters: mpsc::Receiver<Batch<Arc<Cluster>>>,
+        mut leases: mpsc::Receiver<Batch<Lease>>,
+    ) {
+        let mut settings = self.parts.settings.clone();
+        let mut check = checks(&settings.borrow());
+        loop {
+            tokio::select! {
+                Some(batch) = clusters.recv() => self.clusters(batch),
+                Some(batch) = leases.recv() => self.leases(batch),
+                Ok(()) = settings.changed() => {
+                    check = checks(&settings.borrow_and_update());
+                    self.configure();
+                }
+                _ = check.tick() => self.check().await,
+                else => return,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn clusters(&mut self, batch: Batch<Arc<Cluster>>) {
+        let now = self.now();
+        let see = |states: &mut Self, observed: &Observed<Arc<Cluster>>| {
+            let Ok(id) = observed.key.name.parse::<ClusterId>() else { return };
+            let judged = observed.value.status.as_ref().and_then(|status| status.state);
+            states.judge.knew(&id, judged, now);
+            if let Some(judged) = judged
+                && states.parts.claim.term().is_none()
+            {
+                states.judge.adopt(&id, judged);
+            }
+        };
+        match &batch {
+            Batch::Absent => {}
+            Batch::Replace(listing) => {
+                for observed in &listing.items {
+                    see(self, observed);
+                }
+            }
+            Batch::Changes(changes) => {
+                for change in changes {
+                    if let Change::Applied(observed) = change {
+                        see(self, observed);
+                    }
+                }
+            }
+        }
+        let first = !std::mem::replace(&mut self.listed, true);
+        self.parts.exists.observe(batch.clone());
+        self.parts.says.observe(batch);
+        if first {
+            self.configure();
+            self.parts.exists.begin();
+            self.parts.says.begin();
+        } else {
+            self.say();
+        }
+    }
+
+    fn configure(&mut self) {
+        if !self.listed {
+            return;
+        }
+        let now = self.now();
+        let Settings { peers, liveness } = self.parts.settings.borrow().clone();
+        // A cluster that has shards here belonged here.
+        let publishing: Vec<ClusterId> =
+            lock(&self.parts.shards).publications().clusters().cloned().collect();
+        for id in publishing {
+            self.judge.knew(&id, None, now);
+        }
+        if let Err(refused) = self.judge.configure(&peers, liveness, now) {
+            error!(%refused, "The peers stay as they were");
+        }
+        for id in peers.iter().chain([&self.parts.options.cluster]) {
+            let namespace = Arc::clone(&self.parts.namespace);
+            self.parts.exists.want(self.key(id), Exists { cluster: id.clone(), namespace }, Lane::Bulk);
+        }
+        self.say();
+    }
+
+    fn leases(&mut self, batch: Batch<Lease>) {
+        match batch {
+            Batch::Absent => {}
+            Batch::Replace(listing) => {
+                for key in listing.vanished {
+                    self.lease_gone(&key.name);
+                }
+                for observed in listing.items {
+                    self.lease(&observed.value);
+                }
+            }
+            Batch::Changes(changes) => {
+                for change in changes {
+                    match change {
+                        Change::Applied(observed) => self.lease(&observed.value),
+                        Change::Deleted { key, .. } => self.lease_gone(&key.name),
+                        Change::Malformed(_) => {}
+                    }
+                }
+            }
+        }
+        self.say();
+    }
+
+    fn lease(&mut self, lease: &Lease) {
+        let now = self.now();
+        let name = lease.metadata.name.as_deref().unwrap_or_default();
+        match heartbeat::read(lease) {
+            Ok(Evidence::Other) if is_ours(name) => {}
+            Ok(Evidence::Other) => {
+                let version = lease.metadata.resource_version.clone().unwrap_or_default();
+                self.foreign.seen(name, version, now);
+            }
+            Ok(evidence) => self.judge.take(evidence, now),
+            // It says nothing, and so nobody is heard by it.
+            Err(problem) => warn!(lease = name, problem, "A heartbeat cannot be read"),
+        }
+    }
+
+    fn lease_gone(&mut self, name: &str) {
+        if let Some(pod) = name.strip_prefix(heartbeat::RECEIVER) {
+            self.judge.receiver_gone(pod);
+        }
+        self.foreign.gone(name);
+    }
+
+    /// Lets ages grow: by what the watch says while nobody is in doubt, and else by what a list says at this moment, so
+    /// that a watch that is silently dead, or an API server that hangs, makes nobody stale.
+    async fn check(&mut self) {
+        let now = self.now();
+        let contact = if self.judge.is_doubtful() {
+            match self.list_leases().await {
+                Ok(leases) => {
+                    for lease in &leases {
+                        self.lease(lease);
+                    }
+                    true
+                }
+                Err(_) => false,
+            }
+        } else {
+            self.parts.leases.state().is_current()
+        };
+        self.judge.tick(now, contact);
+        self.say();
+        self.tell(now);
+        if self.parts.claim.term().is_some() {
+            self.bury(now).await;
+            self.sweep(now).await;
+        }
+    }
+
+    async fn list_leases(&self) -> Result<Vec<Lease>, crate::client::CallError> {
+        #[derive(Deserialize)]
+        struct List {
+            items: Vec<Lease>,
+        }
+        let path = Lease::url_path(&(), Some(&self.parts.namespace));
+        let request = http::Request::get(path).body(Vec::new()).expect("a path of a namespace is a request");
+        let body = self.parts.client.call(request).await?;
+        let list: List = serde_json::from_slice(&body)
+            .map_err(|error| crate::client::CallError::Nonsense(error.to_string()))?;
+        Ok(list.items)
+    }
+
+    /// Has written what is new.
+    fn say(&mut self) {
+        if !self.listed {
+            return;
+        }
+        let verdicts: BTreeMap<ClusterId, Verdict> = self.judge.verdicts(self.now()).into_iter().collect();
+        for (id, verdict) in &verdicts {
+            let before = self.said.get(id);
+            if before == Some(verdict) {
+                continue;
+            }
+            if before.is_some_and(|before| before.state != verdict.state) {
+                info!(cluster = %id, state = %verdict.state, because = verdict.reason, "Cluster state changed");
+            }
+            let since = rfc3339(unix_now()).unwrap_or_default();
+            self.parts.says.want(self.key(id), Says { verdict: verdict.clone(), since }, Lane::Changes);
+        }
+        self.said = verdicts;
+    }
+
+    /// For metrics.
+    fn tell(&self, _now: Duration) {
+        let mut judged = lock(&self.parts.judged);
+        judged.clusters = self
+            .judge
+            .ages()
+            .map(|(id, age)| {
+                let state = self.said.get(id).map(|verdict| verdict.state).unwrap_or_default();
+                (id.clone(), state, age)
+            })
+            .collect();
+        judged.frozen = self.judge.is_frozen();
+        judged.hostnames = lock(&self.parts.shards).publications().hostnames().len();
+    }
+
+    /// Deletes the state of clusters that were removed long enough ago (R20a).
+    async fn bury(&mut self, now: Duration) {
+        for cluster in self.judge.take_gone(now) {
+            let keys: Vec<ObjectKey> = lock(&self.parts.shards).objects_of(&cluster).cloned().collect();
+            info!(%cluster, shards = keys.len(), "A removed cluster is gone: its state is deleted");
+            self.parts.says.forget(&self.key(&cluster));
+            for key in keys {
+                leftovers::delete_shard(&self.parts.client, &key).await;
+            }
+        }
+    }
+
+    /// Deletes what the .NET application left behind, once it leads no more.
+    async fn sweep(&mut self, now: Duration) {
+        let due = self.swept.is_none_or(|last| now.saturating_sub(last) >= SWEEP);
+        if !due || self.foreign.may_lead(now) {
+            return;
+        }
+        self.swept = Some(now);
+        self.parts.strangers.delete();
+        leftovers::sweep(&self.parts.client, &self.parts.namespace).await;
+    }
+
+    fn key(&self, id: &ClusterId) -> ObjectKey {
+        ObjectKey::new(&self.parts.namespace, id.as_str())
+    }
+}
+
+/// Leases of this application are named so.
+fn is_ours(name: &str) -> bool {
+    name == LEASE || name.starts_with("mci-")
+}
+
+fn checks(settings: &Settings) -> tokio::time::Interval {
+    let mut checks = interval(settings.liveness.check.max(Duration::from_millis(10)));
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    checks
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
