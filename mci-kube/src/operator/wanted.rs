@@ -1,4 +1,4 @@
-//! What the operator writes: shards of its own cluster, ResourceCaches, ServiceCaches, and the status of GSLBs.
+//! What the operator writes: shards of its own cluster, what is offered for people to look at, and the status of GSLBs.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -19,8 +19,15 @@ async fn r17_the_gateway_api_is_picked_up_when_it_is_installed_later() {
     api.put(GSLBS, "shop", "app", content);
     let replica = Replica::start(&api, "pod-0");
     until("published", || ready(&api, "other.example") == Some(true)).await;
-    until("missing", || condition(&api, "app", "ResolvedRefs") == Some(("False".into(), "RefNotFound".into()))).await;
-    assert_eq!(api.count(|asked| asked.path.contains("gateway.networking")), 0, "nothing is asked for in vain");
+    until("missing", || {
+        condition(&api, "app", "ResolvedRefs") == Some(("False".into(), "RefNotFound".into()))
+    })
+    .await;
+    assert_eq!(
+        api.count(|asked| asked.path.contains("gateway.networking")),
+        0,
+        "nothing is asked for in vain"
+    );
 
     for (kind, path) in [("gateways", GATEWAYS), ("httproutes", ROUTES)] {
         api.install_kind(path);

@@ -61,16 +61,19 @@ async fn a_standby_writes_nothing_but_heartbeats() {
     service(&api, "web", "192.0.2.1", true);
     gslb(&api, "app", "web", &["app.example"]);
     // Somebody else leads, and renews.
-    let leader = |count: u32| {
-        json!({"metadata": {"annotations": {"mci.dev/term": "5"}}, "spec": {"holderIdentity": "else", "renewTime": count}})
-    };
+    let leader = |count: u32| json!({"metadata": {"annotations": {"mci.dev/term": "5"}}, "spec": {"holderIdentity": "else", "renewTime": count}});
     api.put(LEASES, NAMESPACE, "mci-operator", leader(0));
     let replica = Replica::start(&api, "pod-0");
     for count in 1..20 {
-        api.put(LEASES, NAMESPACE, "mci-operator", json!({
-            "metadata": {"annotations": {"mci.dev/term": "5"}},
-            "spec": {"holderIdentity": "else", "leaseTransitions": count},
-        }));
+        api.put(
+            LEASES,
+            NAMESPACE,
+            "mci-operator",
+            json!({
+                "metadata": {"annotations": {"mci.dev/term": "5"}},
+                "spec": {"holderIdentity": "else", "leaseTransitions": count},
+            }),
+        );
         after(2).await;
     }
     assert!(replica.gauges.is_synced());
@@ -114,7 +117,8 @@ async fn r28_a_lease_that_was_deleted_forgets_no_term() {
     let replica = Replica::start(&api, "pod-3");
     until("leads", || replica.leads()).await;
     service(&api, "web", "192.0.2.9", true);
-    until("published", || published(&api, "app.example").unwrap()["hostIPs"][0]["ipAddress"] == "192.0.2.9").await;
+    until("published", || published(&api, "app.example").unwrap()["hostIPs"][0]["ipAddress"] == "192.0.2.9")
+        .await;
     assert!(version(&api, "app.example").0 >= 3, "{:?}", version(&api, "app.example"));
     replica.stop().await;
 }

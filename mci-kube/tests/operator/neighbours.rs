@@ -31,7 +31,10 @@ async fn r10_a_policy_that_differs_is_said_while_it_does() {
     let replica = Replica::start(&api, "pod-0");
     until("published", || ready(&api, "app.example") == Some(true)).await;
     other_cluster(&api, "east", "app.example", json!({"ttl": 30}));
-    until("said", || condition(&api, "app", "PolicyMismatch") == Some(("True".into(), "PolicyMismatch".into()))).await;
+    until("said", || {
+        condition(&api, "app", "PolicyMismatch") == Some(("True".into(), "PolicyMismatch".into()))
+    })
+    .await;
     other_cluster(&api, "east", "app.example", json!({"ttl": 5}));
     until("said no more", || condition(&api, "app", "PolicyMismatch").is_none()).await;
     assert_eq!(version(&api, "app.example"), (1, 1));

@@ -24,7 +24,10 @@ async fn r14_a_hostname_follows_the_readiness_of_its_service() {
     slice(&api, "web", false);
     until("not ready", || ready(&api, "app.example") == Some(false)).await;
     assert_eq!(version(&api, "app.example"), (1, 2));
-    until("said", || condition(&api, "app", "Published") == Some(("False".into(), "NoReadyEndpoints".into()))).await;
+    until("said", || {
+        condition(&api, "app", "Published") == Some(("False".into(), "NoReadyEndpoints".into()))
+    })
+    .await;
     until("told", || api.count(|asked| asked.is_write() && asked.path.contains("/events")) == 1).await;
     replica.stop().await;
 }
@@ -52,7 +55,12 @@ async fn what_people_may_look_at_is_kept_and_removed() {
     gslb(&api, "app", "web", &["app.example"]);
     // Of an object that nobody refers to any more, and of the application before this one.
     let old = "r-ingress-old-shop-0123456789abcdef0123456789abcdef";
-    api.put(RESOURCES, NAMESPACE, old, json!({"object": {"kind": "Ingress", "name": "old", "namespace": "shop"}}));
+    api.put(
+        RESOURCES,
+        NAMESPACE,
+        old,
+        json!({"object": {"kind": "Ingress", "name": "old", "namespace": "shop"}}),
+    );
     api.put(RESOURCES, NAMESPACE, "ingress.old.shop", json!({}));
     let object = mci_kube::resources::ObjectName {
         kind: "Service".to_owned(),
@@ -117,7 +125,9 @@ async fn a_status_that_is_refused_is_told_and_not_tried_again() {
     let api = api();
     service(&api, "web", "192.0.2.1", true);
     gslb(&api, "app", "web", &["app.example"]);
-    api.hook(|asked| if asked.path.ends_with("/gslbs/app/status") { Fate::Refuse(422, None) } else { Fate::Pass });
+    api.hook(
+        |asked| if asked.path.ends_with("/gslbs/app/status") { Fate::Refuse(422, None) } else { Fate::Pass },
+    );
     let replica = Replica::start(&api, "pod-0");
     until("published", || ready(&api, "app.example") == Some(true)).await;
     after(300).await;
@@ -146,5 +156,63 @@ async fn what_somebody_else_does_to_a_shard_is_repaired() {
     // A copy under another name is nobody's.
     api.put(SHARDS, NAMESPACE, "copy", meddled);
     until("removed", || api.get(SHARDS, NAMESPACE, "copy").is_none()).await;
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hostname_that_another_object_claims_changes_hands() {
+    let api = api();
+    service(&api, "web", "192.0.2.1", true);
+    service(&api, "new", "192.0.2.2", true);
+    gslb(&api, "app", "web", &["app.example"]);
+    gslb(&api, "later", "new", &["app.example"]);
+    let replica = Replica::start(&api, "pod-0");
+    let conflict = Some(("False".to_owned(), "HostnameConflict".to_owned()));
+    until("refused", || condition(&api, "later", "Accepted") == conflict).await;
+    api.delete(GSLBS, "shop", "app");
+    let address = || published(&api, "app.example").unwrap()["hostIPs"][0]["ipAddress"].clone();
+    until("changed hands", || address() == "192.0.2.2").await;
+    until("accepted", || condition(&api, "later", "Accepted") == Some(("True".into(), "Accepted".into())))
+        .await;
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn losing_the_api_server_changes_nothing_and_what_happened_meanwhile_is_published_after() {
+    let api = api();
+    service(&api, "web", "192.0.2.1", true);
+    gslb(&api, "app", "web", &["app.example"]);
+    let replica = Replica::start(&api, "pod-0");
+    until("published", || ready(&api, "app.example") == Some(true)).await;
+    after(10).await;
+    api.hook(|_| Fate::Refuse(503, None));
+    api.end_watches();
+    after(60).await;
+    assert!(!replica.leads());
+    assert_eq!(version(&api, "app.example"), (1, 1));
+    slice(&api, "web", false);
+    api.unhook();
+    until("not ready", || ready(&api, "app.example") == Some(false)).await;
+    assert_eq!(version(&api, "app.example"), (2, 2));
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_objects_at_once_cost_one_write_a_shard_or_little_more() {
+    let api = api();
+    service(&api, "web", "192.0.2.1", true);
+    let replica = Replica::start(&api, "pod-0");
+    until("leads", || replica.leads() && replica.gauges.is_synced()).await;
+    let names: Vec<String> = (0..2_000).map(|index| format!("app-{index}.example")).collect();
+    for name in &names {
+        gslb(&api, name, "web", &[name]);
+    }
+    until("published", || replica.gauges.hostnames() == 2_000).await;
+    after(30).await;
+    assert!(names.iter().all(|name| ready(&api, name) == Some(true)));
+    let shards: std::collections::BTreeSet<_> = names.iter().map(|name| shard_name("west", name)).collect();
+    let writes = api.count(|asked| asked.is_write() && asked.path.contains("clustercaches"));
+    assert!(writes <= 2 * shards.len(), "{writes} writes of {} shards", shards.len());
+    assert_eq!(replica.gauges.gslbs(), 2_000);
     replica.stop().await;
 }

@@ -118,7 +118,8 @@ pub fn other_cluster(api: &FakeApi, cluster: &str, hostname: &str, fields: Value
     for (field, value) in fields.as_object().unwrap() {
         entry[field] = value.clone();
     }
-    let content = json!({"cluster": cluster, "shard": number, "term": 1, "seq": 1, "digest": "", "hostnames": [entry]});
+    let content =
+        json!({"cluster": cluster, "shard": number, "term": 1, "seq": 1, "digest": "", "hostnames": [entry]});
     api.put(SHARDS, NAMESPACE, &name, content);
 }
 
@@ -183,4 +184,3 @@ impl Replica {
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
 }
-
