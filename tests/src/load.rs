@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<Vec<Exchange>>>,
 }
 
@@ -86,21 +87,22 @@ impl Plan {
 
     /// Begins.
     pub fn start(self) -> Load {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let threads = (0..self.clients)
             .map(|_| {
-                let (plan, stop) = (self.clone(), Arc::clone(&stop));
+                let (plan, stop, asked) = (self.clone(), Arc::clone(&stop), Arc::clone(&asked));
                 thread::spawn(move || {
                     let mut exchanges = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
                         exchanges.push(plan.exchange());
+                        asked.fetch_add(1, Ordering::Relaxed);
                         thread::sleep(plan.pause);
                     }
                     exchanges
                 })
             })
             .collect();
-        Load { stop, threads }
+        Load { stop, asked, threads }
     }
 
     /// One query, to its end.
@@ -118,6 +120,11 @@ impl Plan {
 }
 
 impl Load {
+    /// How many queries have come to their end so far.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Ends it and returns every exchange, in the order of sending.
     pub fn stop(self) -> Vec<Exchange> {
         self.stop.store(true, Ordering::Relaxed);

@@ -7,6 +7,7 @@ use crate::cluster::Replica;
 use crate::load::{Exchange, Load, Plan};
 
 use super::World;
+use crate::wait;
 
 /// While the API server is down, an answer may be as old as it likes.
 pub const UNLIMITED: Duration = Duration::MAX;
@@ -18,6 +19,9 @@ pub struct Steady {
     began: Instant,
     ways: Vec<(&'static str, Load)>,
 }
+
+/// What each way is asked at least.
+const ENOUGH: usize = 200;
 
 /// Half the rate, with which one way is asked.
 const PAUSE: Duration = Duration::from_millis(3);
@@ -48,19 +52,22 @@ impl Steady {
         self.began
     }
 
-    /// Ends it and fails where one query failed or was answered wrongly by the table, or where fewer than 100 a second
-    /// were asked: too few to say anything.
+    /// Ends it, once enough was asked to say anything, and fails where one query failed or was answered wrongly by the
+    /// table.
     #[track_caller]
     pub fn none_failed_none_wrong(self, table: &Checker) {
         let Steady { name, began, ways } = self;
+        for (way, load) in &ways {
+            wait::until_true(&format!("{ENOUGH} queries {way}"), || load.asked() >= ENOUGH);
+        }
+        let rate =
+            ways.iter().map(|(_, load)| load.asked()).sum::<usize>() as f64 / began.elapsed().as_secs_f64();
         let runs: Vec<(&str, Vec<Exchange>)> =
             ways.into_iter().map(|(way, load)| (way, load.stop())).collect();
-        let asked: usize = runs.iter().map(|(_, exchanges)| exchanges.len()).sum();
         for (way, exchanges) in &runs {
             let verdict = table.judge(exchanges);
             assert!(verdict.is_clean(), "{name} {way}: {} asked\n{verdict}", exchanges.len());
         }
-        let rate = asked as u64 / began.elapsed().as_secs().max(1);
-        assert!(rate >= 100, "only {rate} queries a second for {name}: not enough to say anything");
+        assert!(rate >= 100.0, "only {rate} queries a second for {name}: not enough to say anything");
     }
 }
