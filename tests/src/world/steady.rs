@@ -30,14 +30,19 @@ impl World {
     /// Begins to ask for a name. A dns-server that does not answer in a second is passed over for the next, as
     /// resolvers do.
     pub fn load(&self, name: &str) -> Steady {
-        self.load_of(name, self.dns_servers.iter().collect())
+        self.begin_load(name, false)
     }
 
-    /// The same, of these dns-servers alone.
-    pub fn load_of(&self, name: &str, direct: Vec<&Replica>) -> Steady {
+    /// The same, and a dns-server that answers SERVFAIL itself is passed over for the next, as resolvers do: for tests
+    /// that start one again, which has not synced at first.
+    pub fn load_past_servfail(&self, name: &str) -> Steady {
+        self.begin_load(name, true)
+    }
+
+    fn begin_load(&self, name: &str, passes_over_servfail: bool) -> Steady {
         let began = Instant::now();
-        let plan = |servers: Vec<_>| Plan { pause: PAUSE, ..Plan::new(servers, name) };
-        let direct = direct.into_iter().map(Replica::dns).collect();
+        let plan = |servers: Vec<_>| Plan { pause: PAUSE, passes_over_servfail, ..Plan::new(servers, name) };
+        let direct = self.dns_servers.iter().map(Replica::dns).collect();
         let ways = vec![
             ("through CoreDNS", plan(vec![self.coredns.dns()]).start()),
             ("direct", plan(direct).start()),

@@ -169,15 +169,7 @@ fn etcd_goes_back_to_an_older_copy() {
     if !here() {
         return;
     }
-    let quick = "--dns-refresh-interval=2s";
-    let world = [
-        mci_tests::cluster::Mode::Operator,
-        mci_tests::cluster::Mode::Orchestrator,
-        mci_tests::cluster::Mode::DnsServer,
-    ]
-    .into_iter()
-    .fold(World::options(), |options, mode| options.argument(mode, quick));
-    let world = published(world.start());
+    let world = published(World::options().variable("MCI_DNS_REFRESH_INTERVAL", "2s").start());
     let (old, later) = ("old.gslb.example.com", "later.gslb.example.com");
     world.publish(TEAM, "old", old, "192.0.2.2");
     world.answers(old, "A", "192.0.2.2");
