@@ -395,8 +395,22 @@ pub(crate) struct Output {
 pub(crate) enum OutputFormat {
     /// For people
     Text,
+    /// For people, with more columns where there are any
+    Wide,
     /// For programs
     Json,
+    /// For programs
+    Yaml,
+}
+
+impl OutputFormat {
+    /// Whether it is for programs.
+    pub(crate) const fn is_data(self) -> bool {
+        match self {
+            Self::Text | Self::Wide => false,
+            Self::Json | Self::Yaml => true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,12 +1,114 @@
-//! State files as a snapshot, for commands.
+//! What is known, as a snapshot, for commands: from files, from a running server, from a cluster.
 
-use anyhow::{Context, anyhow};
+use std::fmt;
+
+use anyhow::{Context, anyhow, bail};
 use mci_core::state_file::{Problems, StateFile, nearest};
 use mci_core::{Hostname, Snapshot};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::files::{Content, Sources};
 use crate::follow::read_at_rest;
+use crate::http_client::HttpServer;
+use crate::kube_facts::KubeOptions;
 use crate::progress::during;
+use crate::source::{Server, Source};
+
+/// A snapshot, and where it comes from.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) origin: Origin,
+}
+
+/// Where facts come from, and what people should know of that: a line each.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    from: String,
+    notes: Vec<String>,
+}
+
+impl Origin {
+    pub(crate) fn new(from: impl fmt::Display) -> Self {
+        Self { from: format!("Facts from {from}"), notes: Vec::new() }
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// The first line, with more said of it.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.from = format!("{}; {more}", self.from);
+        self
+    }
+
+    /// Every line.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.from).chain(&self.notes).map(String::as_str)
+    }
+}
+
+/// How many objects that were passed over are named one by one.
+const NAMED: usize = 10;
+
+/// Reads whatever the source is.
+pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
+    match source {
+        Source::Files(sources) => Ok(Facts { snapshot: load(sources)?, origin: Origin::new(sources) }),
+        Source::Server(Server::Http(url)) => {
+            let snapshot = during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
+            Ok(Facts { snapshot, origin: Origin::new(url) })
+        }
+        Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
+            bail!("{server} gives answers alone: use --file FILE…, --server http://HOST:PORT or a kube context")
+        }
+        Source::Cluster(options) => during("Reading the cluster", || {
+            runtime()?.block_on(async {
+                let asked = options.ask().await.map_err(|error| explained(options, error))?;
+                let facts = asked.facts().await?;
+                let mut origin = Origin::new(&asked);
+                if let Some(caution) = asked.caution() {
+                    origin.note(caution);
+                }
+                pass_over(&mut origin, &facts.passed_over);
+                Ok(Facts { snapshot: facts.snapshot, origin })
+            })
+        }),
+    }
+}
+
+/// Notes what could not be used.
+pub(crate) fn pass_over(origin: &mut Origin, passed_over: &[String]) {
+    for one in passed_over.iter().take(NAMED) {
+        origin.note(format!("Passed over: {one}"));
+    }
+    if let Some(more) = passed_over.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        origin.note(format!("Passed over: {more} more"));
+    }
+}
+
+/// The state that a dns-server serves.
+pub(crate) async fn served(url: &str) -> anyhow::Result<Snapshot> {
+    let octets = HttpServer::new(url)?.api("/api/v1/state").await?;
+    let state = StateFile::parse_all([(url, octets.as_slice())]).map_err(|problems| wrong(&url, &problems))?;
+    Ok(state.into_snapshot())
+}
+
+/// What runs the few calls of one command.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Why no cluster can be asked; with all the other ways, where none was named.
+pub(crate) fn explained(options: &KubeOptions, error: anyhow::Error) -> anyhow::Error {
+    if options.is_named() || !matches!(error.downcast_ref(), Some(mci_kube::client::ConnectError::Nowhere { .. })) {
+        return error;
+    }
+    anyhow!(
+        "it is not said where the facts come from: --file FILE…, --server dns://, grpc:// or http://HOST:PORT, --context NAME or --kubeconfig FILE; and without any of them: {error:#}"
+    )
+}
 
 /// Reads the files; every mistake in them is in the error.
 pub(crate) fn load(sources: &Sources) -> anyhow::Result<Snapshot> {

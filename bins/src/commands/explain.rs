@@ -5,27 +5,26 @@ use std::process::ExitCode;
 use mci_core::{Query, Rcode, RecordType};
 use serde_json::json;
 
-use super::{Out, say_source, write_json};
-use crate::cli::{Asked, Explain, OutputFormat};
-use crate::facts::{hint_at_nearest, hostname, load};
-use crate::source::Source;
+use super::{Out, say_origin, write_data};
+use crate::cli::{Asked, Explain};
+use crate::facts::{Facts, gather, hint_at_nearest, hostname};
 
 /// Says why a name is answered as it is.
 pub(crate) fn explain(arguments: &Explain, out: Out<'_>) -> anyhow::Result<ExitCode> {
     let asked = Asked::new(arguments.name.as_ref(), arguments.record_type, &arguments.source)?;
-    let sources = asked.source.files("explain")?;
+    let source = asked.source.of_whole_state("explain")?;
     let name = hostname(asked.name()?)?;
-    let snapshot = load(&sources)?;
-    let json = arguments.output.format == OutputFormat::Json;
-    say_source(out, json, "", &Source::Files(sources))?;
+    let Facts { snapshot, origin } = gather(&source)?;
+    let format = arguments.output.format;
+    say_origin(out, format.is_data(), "", &origin)?;
 
     let types = asked.record_type.map_or(vec![RecordType::A, RecordType::AAAA], |one| vec![one]);
     let explanations: Vec<_> = types
         .into_iter()
         .map(|record_type| snapshot.explain(&Query::new(name.clone(), record_type)))
         .collect();
-    if json {
-        write_json(out, &json!({ "explanations": explanations }))?;
+    if format.is_data() {
+        write_data(out, format, &json!({ "explanations": explanations }))?;
     } else {
         for explanation in &explanations {
             write!(out, "\n{explanation}")?;

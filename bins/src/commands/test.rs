@@ -7,8 +7,8 @@ use anyhow::{Context, anyhow, bail};
 use mci_core::policy::{Report, Suite};
 use serde_json::json;
 
-use super::{Out, write_json};
-use crate::cli::{OutputFormat, Test};
+use super::{Out, write_data};
+use crate::cli::Test;
 use crate::colour::verdicts;
 use crate::policy::{files, suite};
 use crate::progress::during;
@@ -32,8 +32,8 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
     }
     let reports: Vec<Report> = during("Running the tests", || suites.iter().map(Suite::run).collect());
     let failed: usize = reports.iter().map(Report::failed).sum();
-    if arguments.format == OutputFormat::Json {
-        write_json(out, &json!({ "passed": failed == 0, "files": reports }))?;
+    if arguments.format.is_data() {
+        write_data(out, arguments.format, &json!({ "passed": failed == 0, "files": reports }))?;
     } else {
         for report in &reports {
             writeln!(out, "{}:\n{}\n", report.file, verdicts(&report.to_string()))?;

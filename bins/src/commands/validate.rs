@@ -8,8 +8,8 @@ use mci_core::state_file::Problem;
 use mci_kube::offline::Offline;
 use serde_json::json;
 
-use super::{Out, write_json};
-use crate::cli::{OutputFormat, Validate};
+use super::{Out, write_data};
+use crate::cli::Validate;
 use crate::config;
 use crate::facts::{headline, parse, summary};
 use crate::files::{Content, Sources, Unreadable, read, states_of, tests_of};
@@ -36,11 +36,11 @@ pub(crate) fn validate(arguments: &Validate, out: Out<'_>) -> anyhow::Result<Exi
     let findings = during("Checking", || check(&arguments.files))?;
     let Findings { right, warnings, problems, count, unreadable } = &findings;
     let wrong = count + unreadable.len();
-    if arguments.output.format == OutputFormat::Json {
+    if arguments.output.format.is_data() {
         let data = json!({
             "valid": wrong == 0, "right": right, "warnings": warnings, "problems": problems, "unreadable": unreadable,
         });
-        write_json(out, &data)?;
+        write_data(out, arguments.output.format, &data)?;
         return Ok(ExitCode::from(if wrong == 0 { 0 } else { 2 }));
     }
     for line in right {

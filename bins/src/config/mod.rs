@@ -43,6 +43,7 @@ pub(crate) use self::keys::Component;
 use self::keys::Key;
 pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry};
 use self::read::Fixed;
+pub(crate) use self::value::parse_duration;
 use crate::files::{Content, Unreadable};
 use crate::telemetry::Format;
 
@@ -191,6 +192,17 @@ pub(crate) fn load<const OF: u8>(
         environment,
     };
     ConfigFollower::begin(given)
+}
+
+/// What a dns-server's configuration file says by itself, for commands that ask a cluster.
+pub(crate) fn read(file: &Path) -> Result<Arc<Config>, Problems> {
+    let given = Given {
+        component: Component::DnsServer,
+        file: Some(file.to_owned()),
+        written: Vec::new(),
+        environment: Environment::default(),
+    };
+    ConfigFollower::begin(given).map(|(config, _)| config)
 }
 
 /// Checks the content of a configuration file by itself; what is to be looked at.

@@ -67,7 +67,7 @@ fn families(gauges: Gauges, claim: Claim) -> impl Fn() -> Vec<Family> {
     move || {
         let mut families = watches(&gauges.watches);
         families.extend(decoding(&gauges.decoding));
-        families.push(writes(&gauges.writes));
+        families.push(writes(gauges.writes.iter().map(|(kind, counters)| (*kind, &**counters))));
         families.extend(leadership(&claim));
         let judged = gauges.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut states = Family::gauge("mci_cluster_state", "1 where it is so: alive, stale or gone");

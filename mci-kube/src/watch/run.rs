@@ -432,7 +432,7 @@ fn prove_after(whole: Duration) -> Duration {
 }
 
 /// Percent-encodes what a query's value may not hold.
-fn encode(value: &str) -> String {
+pub(super) fn encode(value: &str) -> String {
     use std::fmt::Write;
     let mut encoded = String::with_capacity(value.len());
     for octet in value.bytes() {
