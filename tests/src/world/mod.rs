@@ -172,6 +172,17 @@ impl World {
         replicas.insert(index, replica);
     }
 
+    /// Waits until `CoreDNS` asks a dns-server that was started again, while some load goes on: it dials again after a
+    /// second or more. Whoever replaces the next one before that leaves `CoreDNS` without any.
+    #[track_caller]
+    pub fn wait_until_asked(&self, index: usize) {
+        let replica = &self.dns_servers[index];
+        wait::until_true(&format!("CoreDNS asks {} again", replica.name()), || {
+            let labels = [("transport", "grpc"), ("rcode", "NOERROR")];
+            total(&replica.metrics(), "mci_dns_queries_total", &labels) >= 50.0
+        });
+    }
+
     /// A Deployment with a Service, ready, in a namespace that is made where it is missing.
     #[track_caller]
     pub fn deploy(&self, namespace: &str, name: &str, replicas: u32) {

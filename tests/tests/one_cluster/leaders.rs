@@ -72,12 +72,13 @@ fn dns_servers_are_killed_one_after_the_other() {
         return;
     }
     let mut world = world();
-    let load = world.load(NAME);
+    let load = world.load_past_servfail(NAME);
     let mut table = Checker::new(CALM).phase("ready", load.began(), [ready()]);
     for index in 0..2 {
         world.dns_servers[index].process.kill();
         lasts(Duration::from_secs(1));
         world.revive(Mode::DnsServer, index);
+        world.wait_until_asked(index);
         table = turn(&world, table, false);
         table = turn(&world, table, true);
     }
@@ -126,11 +127,14 @@ fn everything_is_replaced_one_by_one_and_no_query_notices() {
         return;
     }
     let mut world = world();
-    let load = world.load(NAME);
+    let load = world.load_past_servfail(NAME);
     let mut table = Checker::new(CALM).phase("ready", load.began(), [ready()]);
     for mode in [Mode::Operator, Mode::Orchestrator, Mode::DnsServer] {
         for index in 0..2 {
             world.replace(mode, index);
+            if mode == Mode::DnsServer {
+                world.wait_until_asked(index);
+            }
             table = turn(&world, table, false);
             table = turn(&world, table, true);
         }

@@ -7,6 +7,7 @@
 
 use mci_tests::require::{self, Component};
 
+mod api_server;
 mod caches;
 mod dns_server;
 mod leaders;
