@@ -37,7 +37,9 @@ impl HttpServer {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let connector = HttpsConnectorBuilder::new()
             .with_native_roots()
-            .context("this machine's certificate authorities cannot be read; SSL_CERT_FILE names a file of them")?
+            .context(
+                "this machine's certificate authorities cannot be read; SSL_CERT_FILE names a file of them",
+            )?
             .https_or_http()
             .enable_http1()
             .build();
