@@ -4,24 +4,32 @@
 //! is what keeps it from doing so.
 
 mod crds;
+mod drain;
 mod explain;
 mod init;
 mod resolve;
 mod simulate;
 mod state;
+mod status;
 mod test;
+mod undrain;
 mod validate;
+mod withdraw;
 
 use std::io::{self, Write};
 
 pub(crate) use self::crds::crds;
+pub(crate) use self::drain::drain;
 pub(crate) use self::explain::explain;
 pub(crate) use self::init::init;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::simulate::simulate;
 pub(crate) use self::state::state;
+pub(crate) use self::status::status;
 pub(crate) use self::test::test;
+pub(crate) use self::undrain::undrain;
 pub(crate) use self::validate::validate;
+pub(crate) use self::withdraw::withdraw;
 
 use anyhow::Context;
 

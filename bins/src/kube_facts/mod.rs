@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use mci_kube::client::{self, ClusterClient};
 use mci_kube::inspect;
+use mci_kube::resources::Cluster;
 use mci_kube::supply::{self, Source};
 
 use crate::config::{self, Config, ReadFrom};
@@ -84,13 +85,17 @@ impl KubeOptions {
 }
 
 impl Asked {
-    /// What a dns-server there would answer from, zones and defaults included where the configuration is known.
-    pub(crate) async fn facts(&self) -> anyhow::Result<supply::Facts> {
-        let source = match self.config.as_ref().map(|config| config.source) {
+    /// Which objects a dns-server there answers from.
+    pub(crate) fn source(&self) -> Source {
+        match self.config.as_ref().map(|config| config.source) {
             Some(ReadFrom::ClusterCaches) => Source::ClusterCaches,
             Some(ReadFrom::HostnameCaches) | None => Source::HostnameCaches,
-        };
-        let mut facts = supply::once(&self.client, &self.namespace, source)
+        }
+    }
+
+    /// What a dns-server there would answer from, zones and defaults included where the configuration is known.
+    pub(crate) async fn facts(&self) -> anyhow::Result<supply::Facts> {
+        let mut facts = supply::once(&self.client, &self.namespace, self.source())
             .await
             .map_err(|error| anyhow!("{self}: {error}"))?;
         if let Some(config) = &self.config {
@@ -100,6 +105,11 @@ impl Asked {
             });
         }
         Ok(facts)
+    }
+
+    /// The Clusters alone, by name.
+    pub(crate) async fn clusters(&self) -> anyhow::Result<Vec<Cluster>> {
+        inspect::clusters(&self.client, &self.namespace).await.map_err(|error| anyhow!("{self}: {error}"))
     }
 
     /// What people should know of these facts, if anything.
@@ -114,4 +124,16 @@ impl std::fmt::Display for Asked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, namespace {}", self.client.origin(), self.namespace)
     }
+}
+
+/// Who asks, for people: whom the API server takes us for, else the user of this machine.
+pub(crate) async fn user(client: &ClusterClient) -> String {
+    if let Ok(Some(user)) = inspect::user(client).await {
+        return user;
+    }
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let host = named("HOSTNAME")
+        .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .unwrap_or_default();
+    format!("{}@{}", named("USER").unwrap_or_else(|| "somebody".to_owned()), host.trim())
 }

@@ -12,5 +12,5 @@ mod shards;
 pub use self::clock::{Clock, clock};
 pub use self::definitions::{Definition, definitions};
 pub use self::leases::{Heard, Leader, Leases, leases};
-pub use self::place::{Nowhere, installation, namespace_of, user};
+pub use self::place::{Nowhere, clusters, installation, namespace_of, user};
 pub use self::shards::{Published, ShardView, published};

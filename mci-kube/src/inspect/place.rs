@@ -55,6 +55,15 @@ async fn clusters_in(client: &ClusterClient, namespace: Option<&str>) -> Result<
     Ok(listing.items.into_iter().map(|observed| observed.key.namespace.into_string()).collect())
 }
 
+/// The Clusters of a namespace as they are, by name.
+pub async fn clusters(client: &ClusterClient, namespace: &str) -> Result<Vec<Cluster>, CallError> {
+    let source = Source::of::<Cluster>("clusters", Some(namespace));
+    let listing = watch::once(client, &source, watch::decode::<Cluster>).await?;
+    let mut clusters: Vec<Cluster> = listing.items.into_iter().map(|observed| observed.value).collect();
+    clusters.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    Ok(clusters)
+}
+
 /// Which installation a namespace is: its UID, as operators say it in their heartbeats.
 pub async fn installation(client: &ClusterClient, namespace: &str) -> Result<Option<String>, CallError> {
     let found: Option<Namespace> = client.get(&ObjectKey::new("", namespace)).await?;

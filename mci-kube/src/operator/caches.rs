@@ -67,7 +67,7 @@ impl SeenShard {
 pub(super) struct CacheItem {
     /// What its cluster publishes in it; nothing where it is nobody's.
     pub(super) content: Option<ShardContent>,
-    /// Where it bears a name of the own cluster's.
+    /// Where it bears a name of the own cluster's, or says that it is its.
     pub(super) seen: Option<SeenShard>,
     /// It says that it is the own cluster's, and its name is another: it is to go.
     pub(super) is_stray: bool,
@@ -83,8 +83,8 @@ pub(super) fn cluster_caches(
     move |raw| {
         let object: ClusterCache = watch::decode(raw)?;
         let name = object.metadata.name.clone().unwrap_or_default();
-        let seen = name.starts_with(&prefix).then(|| SeenShard::of(&object));
         let says_own = object.shard.is_some() && object.cluster.as_deref() == Some(own.as_str());
+        let seen = (says_own || name.starts_with(&prefix)).then(|| SeenShard::of(&object));
         let Some(object) = decoding.own(object) else {
             return Ok(CacheItem { content: None, seen, is_stray: says_own });
         };

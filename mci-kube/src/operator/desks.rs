@@ -18,7 +18,7 @@ use crate::watch::ObjectKey;
 use crate::write::{Act, Counters, Desk, Lane, Lanes, Listener, Outcome, Report, Strangers, Wanted, Writer};
 use tokio_util::sync::CancellationToken;
 
-/// ResourceCaches and ServiceCaches are for people: one that flaps costs one write in this time.
+/// `ResourceCache` and `ServiceCache` are for people: one that flaps costs one write in this time.
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// One desk a kind.

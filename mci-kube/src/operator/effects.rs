@@ -241,12 +241,9 @@ impl Index {
             if self.desks.shards.with_seen(&key, |seen| seen.map(|seen| seen.hash)) != Some(hash) {
                 self.gauges.write_wanted(&key, self.since.unwrap_or_else(Instant::now));
             }
-            let after = self.versions.get(&shard).copied().unwrap_or_default();
-            self.desks.shards.want(
-                key,
-                OwnShard { term: *term, after, hash, object: Arc::new(object) },
-                lane,
-            );
+            let (versions, object) = (self.versions.clone(), Arc::new(object));
+            let wanted = OwnShard { term: *term, shard, versions, hash, object };
+            self.desks.shards.want(key, wanted, lane);
 
             let refused: BTreeMap<Hostname, String> =
                 refused.into_iter().map(|one| (one.hostname.clone(), one.to_string())).collect();

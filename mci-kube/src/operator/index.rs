@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mci_core::publish::{Condition, Group, GslbName, Key, Kind, Object, ObjectName, Publisher, Status};
@@ -14,19 +13,20 @@ use tracing::{info, warn};
 
 use super::Settings;
 use super::absences::{self, Absences, Over};
+use super::batches::{only_own, split, within};
 use super::book::Book;
-use super::caches::{CacheItem, ClusterItem, GslbItem, SeenShard};
+use super::caches::{CacheItem, ClusterItem, GslbItem};
 use super::definitions::{Definitions, Presence};
 use super::desks::Desks;
 use super::feed::{Message, News};
 use super::gauges::Gauges;
 use super::notices::Notices;
 use super::pulse;
-use crate::content::shard::Version;
+use super::versions::Versions;
 use crate::lease::Claim;
 use crate::shards::{ShardItem, Shards};
 use crate::translate;
-use crate::watch::{Batch, Change, Listing, Malformed, ObjectKey, Observed, Relist};
+use crate::watch::{Batch, Change, Listing, ObjectKey, Observed, Relist};
 
 /// What has to be listed before anything is decided: what was not listed yet looks deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,10 +73,7 @@ pub(super) struct Index {
     pub(super) epochs: BTreeMap<Kind, u64>,
     /// What every cluster publishes, as it stands in the API server.
     pub(super) shards: Shards,
-    /// The highest version that was seen of each own shard.
-    pub(super) versions: HashMap<Shard, Version>,
-    /// The highest term among them.
-    pub(super) floor: Arc<AtomicU64>,
+    pub(super) versions: Versions,
     /// What this replica publishes while it leads, and in which term.
     pub(super) book: Option<(u64, Book)>,
     /// Hostnames of which other clusters said something else.
@@ -103,7 +100,7 @@ pub(super) struct Parts {
     pub(super) gauges: Arc<Gauges>,
     pub(super) notices: Notices,
     pub(super) beats: tokio::sync::watch::Sender<pulse::Due>,
-    pub(super) floor: Arc<AtomicU64>,
+    pub(super) versions: Versions,
 }
 
 /// The kinds of the Gateway API.
@@ -123,7 +120,7 @@ fn object_name(key: &ObjectKey) -> ObjectName {
 
 impl Index {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { own, namespace, settings, claim, desks, gauges, notices, beats, floor } = parts;
+        let Parts { own, namespace, settings, claim, desks, gauges, notices, beats, versions } = parts;
         let mut publisher = Publisher::new(settings.publish.clone());
         for kind in optional_kinds() {
             publisher.set_installed(kind, false);
@@ -152,8 +149,7 @@ impl Index {
             followed: BTreeSet::new(),
             epochs: BTreeMap::new(),
             shards: Shards::default(),
-            versions: HashMap::new(),
-            floor,
+            versions,
             book: None,
             reconsidered: BTreeSet::new(),
             differences: HashMap::new(),
@@ -184,8 +180,8 @@ impl Index {
                 }
             }
             News::Shards(batch) => self.take_shards(batch),
-            News::Resources(batch) => self.desks.resources.observe(within("r", batch)),
-            News::Services(batch) => self.desks.services.observe(within("s", batch)),
+            News::Resources(batch) => self.desks.resources.observe(within('r', batch)),
+            News::Services(batch) => self.desks.services.observe(within('s', batch)),
             News::Clusters(batch) => self.take_clusters(batch),
         }
     }
@@ -354,9 +350,7 @@ impl Index {
             (ShardItem(content), seen)
         });
         for (shard, version) in seen_versions {
-            let highest = self.versions.entry(shard).or_default();
-            *highest = version.max(*highest);
-            self.floor.fetch_max(version.term, Ordering::Relaxed);
+            self.versions.saw(shard, version);
         }
         self.desks.shards.observe(only_own(seen));
         for key in strays {
@@ -459,95 +453,5 @@ impl Index {
     pub(super) fn own_shards(&self) -> Vec<Shard> {
         let shards = self.shards.publications().shards();
         shards.filter(|(cluster, _)| **cluster == self.own).map(|(_, shard)| shard).collect()
-    }
-}
-
-/// The same batch for two who each want a part of its objects.
-fn split<T, A, B>(
-    batch: Batch<T>,
-    mut parts: impl FnMut(&ObjectKey, &str, T) -> (A, B),
-) -> (Batch<A>, Batch<B>) {
-    let mut both = |observed: Observed<T>| {
-        let Observed { key, uid, version, value } = observed;
-        let (one, other) = parts(&key, &uid, value);
-        let first = Observed { key: key.clone(), uid: uid.clone(), version, value: one };
-        (first, Observed { key, uid, version, value: other })
-    };
-    match batch {
-        Batch::Replace(Listing { version, reason, items, malformed, vanished }) => {
-            let (ones, others): (Vec<_>, Vec<_>) = items.into_iter().map(&mut both).unzip();
-            let first = Listing {
-                version,
-                reason,
-                items: ones,
-                malformed: malformed.clone(),
-                vanished: vanished.clone(),
-            };
-            (
-                Batch::Replace(first),
-                Batch::Replace(Listing { version, reason, items: others, malformed, vanished }),
-            )
-        }
-        Batch::Changes(changes) => {
-            let (ones, others): (Vec<_>, Vec<_>) = changes
-                .into_iter()
-                .map(|change| match change {
-                    Change::Applied(observed) => {
-                        let (one, other) = both(observed);
-                        (Change::Applied(one), Change::Applied(other))
-                    }
-                    Change::Malformed(fault) => (Change::Malformed(fault.clone()), Change::Malformed(fault)),
-                    Change::Deleted { key, version } => {
-                        (Change::Deleted { key: key.clone(), version }, Change::Deleted { key, version })
-                    }
-                })
-                .unzip();
-            (Batch::Changes(ones), Batch::Changes(others))
-        }
-        Batch::Absent => (Batch::Absent, Batch::Absent),
-    }
-}
-
-/// Only what concerns the own cluster's shards.
-fn only_own(batch: Batch<Option<SeenShard>>) -> Batch<SeenShard> {
-    retain(batch, |_| true, |value| value)
-}
-
-/// Only what has a name of our shape: the application before this one kept objects of the same kinds.
-fn within<T>(kind: &str, batch: Batch<T>) -> Batch<T> {
-    let kind = kind.chars().next().unwrap_or_default();
-    retain(batch, move |key| crate::names::is_derived_shape(kind, &key.name), Some)
-}
-
-fn retain<T, U>(
-    batch: Batch<T>,
-    is_ours: impl Fn(&ObjectKey) -> bool,
-    of: impl Fn(T) -> Option<U>,
-) -> Batch<U> {
-    let one = |observed: Observed<T>| {
-        let Observed { key, uid, version, value } = observed;
-        if !is_ours(&key) {
-            return None;
-        }
-        Some(Observed { value: of(value)?, key, uid, version })
-    };
-    let fault = |fault: &Malformed| is_ours(&fault.key);
-    match batch {
-        Batch::Replace(Listing { version, reason, items, malformed, vanished }) => {
-            let items = items.into_iter().filter_map(one).collect();
-            let malformed = malformed.into_iter().filter(fault).collect();
-            Batch::Replace(Listing { version, reason, items, malformed, vanished })
-        }
-        Batch::Changes(changes) => Batch::Changes(
-            changes
-                .into_iter()
-                .filter_map(|change| match change {
-                    Change::Applied(observed) => one(observed).map(Change::Applied),
-                    Change::Malformed(found) => fault(&found).then_some(Change::Malformed(found)),
-                    Change::Deleted { key, version } => Some(Change::Deleted { key, version }),
-                })
-                .collect(),
-        ),
-        Batch::Absent => Batch::Absent,
     }
 }

@@ -14,6 +14,7 @@
 //! It refuses to know what makes something ready, whose a hostname is, or what may be published: `mci_core::publish` does.
 
 mod absences;
+mod batches;
 mod book;
 mod caches;
 mod definitions;
@@ -27,34 +28,31 @@ mod notices;
 mod pulse;
 mod status;
 mod tasks;
+mod versions;
 mod wanted;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mci_core::publish::{Config, Group, Kind};
+use mci_core::publish::Config;
 use mci_core::{ClusterId, WithdrawalLimits};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::desks::{Desks, Writing};
-use self::feed::{Message, News, follow};
+use self::feed::{Feeds, Message, News};
 pub use self::gauges::{BOUNDS, Gauges, Histogram, Stage};
 use self::index::{Index, Parts};
 use self::notices::Notices;
 use self::tasks::{Ended, Tasks};
+use self::versions::Versions;
 use crate::client::ClusterClient;
 use crate::decode::Decoding;
 use crate::events::{EventWriter, recorder};
 use crate::lease::{self, Contender, contend};
-use crate::resources::{Cluster, ClusterCache, ResourceCache, ServiceCache};
-use crate::translate;
-use crate::watch::{Progress, Source, Timing};
+use crate::watch::Timing;
 use crate::write::{Counters, Lanes};
 
 /// The Lease that one replica holds.
@@ -151,8 +149,8 @@ impl std::fmt::Debug for Operator {
 impl Operator {
     /// A replica that does nothing yet.
     pub fn new(client: ClusterClient, options: Options, settings: watch::Receiver<Settings>) -> Self {
-        let floor = Arc::new(AtomicU64::new(0));
-        let highest = Arc::clone(&floor);
+        let versions = Versions::default();
+        let highest = versions.clone();
         let (claim, contender) = contend(
             client.clone(),
             lease::Options {
@@ -160,11 +158,12 @@ impl Operator {
                 name: LEASE.to_owned(),
                 identity: lease::identity(&options.pod),
                 // A Lease that was deleted forgot its term; the shards remember it.
-                floor: Arc::new(move || highest.load(Ordering::Relaxed)),
+                floor: Arc::new(move || highest.term()),
                 timing: options.lease,
             },
         );
-        let kinds = ["clustercaches", "resourcecaches", "servicecaches", "gslbs", "gslbs.cyclops"];
+        let kinds =
+            ["ClusterCache", "ResourceCache", "ServiceCache", "GSLB/status", "GSLB/status of cyclops"];
         let counters = kinds.map(|kind| (kind, Arc::new(Counters::default())));
         let lanes = Lanes::default();
         let decoding = Arc::<Decoding>::default();
@@ -183,7 +182,7 @@ impl Operator {
             gauges: Arc::clone(&gauges),
             notices: notices.clone(),
             beats: due,
-            floor,
+            versions,
         });
         Self {
             client,
@@ -231,16 +230,7 @@ impl Operator {
         let mut leadership = claim.watch();
 
         let (sender, mut messages) = mpsc::channel::<Message>(feed::WAITING);
-        let mut feeds = Feeds {
-            client: client.clone(),
-            timing: options.timing,
-            gauges: Arc::clone(&gauges),
-            sender,
-            tasks: Tasks::default(),
-            optional: BTreeMap::new(),
-            epoch: 0,
-        };
-        feeds.begin(&options, &decoding);
+        let mut feeds = Feeds::begin(&client, &options, &gauges, sender, &decoding);
 
         let mut writers = Tasks::default();
         let writing = Writing {
@@ -286,7 +276,9 @@ impl Operator {
                     // What a definition's end means for its objects is known before they go.
                     burst.sort_by_key(|message| !matches!(message.news, News::Definitions(_)));
                     blocking(|| {
-                        burst.into_iter().for_each(|message| index.take(message));
+                        for message in burst {
+                            index.take(message);
+                        }
                         index.settle();
                     });
                     feeds.follow(&mut index);
@@ -323,94 +315,6 @@ impl Operator {
             Some(ended) => Err(ended.into()),
             None => Ok(()),
         }
-    }
-}
-
-/// The watches.
-struct Feeds {
-    client: ClusterClient,
-    timing: Timing,
-    gauges: Arc<Gauges>,
-    sender: mpsc::Sender<Message>,
-    tasks: Tasks,
-    /// Of the Gateway API: where each kind is watched.
-    optional: BTreeMap<Kind, (String, AbortHandle)>,
-    epoch: u64,
-}
-
-impl Feeds {
-    /// The watches that are always there.
-    fn begin(&mut self, options: &Options, decoding: &Arc<Decoding>) {
-        let Options { namespace, cluster, .. } = options;
-        let source = Source::at("customresourcedefinitions", definitions::PATH);
-        self.spawn(source, definitions::decode, News::Definitions);
-        for group in [Group::Mci, Group::Cyclops] {
-            let kind = Kind::Gslb(group);
-            let path = translate::built_in_path(kind).expect("a GSLB has one path");
-            let source = Source::at(name(kind), path);
-            self.spawn(source, caches::gslbs(group), move |batch| News::Gslbs(group, batch));
-        }
-        for kind in translate::KINDS {
-            if let (Some(path), false) = (translate::built_in_path(kind), matches!(kind, Kind::Gslb(_))) {
-                let decode = move |raw: &serde_json::value::RawValue| translate::decode(kind, raw);
-                self.spawn(Source::at(name(kind), path), decode, move |batch| News::Objects(kind, 0, batch));
-            }
-        }
-        let source = Source::of::<ClusterCache>("clustercaches", Some(namespace));
-        self.spawn(source, caches::cluster_caches(cluster, Arc::clone(decoding)), News::Shards);
-        let source = Source::of::<ResourceCache>("resourcecaches", Some(namespace));
-        self.spawn(source, caches::resource_cache, News::Resources);
-        let source = Source::of::<ServiceCache>("servicecaches", Some(namespace));
-        self.spawn(source, caches::service_cache, News::Services);
-        let source = Source::of::<Cluster>("clusters", Some(namespace));
-        self.spawn(source, caches::clusters(Arc::clone(decoding)), News::Clusters);
-    }
-
-    /// Watches the kinds of the Gateway API where they are now.
-    fn follow(&mut self, index: &mut Index) {
-        for (kind, wanted) in index.plan() {
-            if self.optional.get(&kind).map(|(path, _)| path) == wanted.as_ref() {
-                continue;
-            }
-            if let Some((path, task)) = self.optional.remove(&kind) {
-                info!(path, "No longer watched");
-                task.abort();
-                self.gauges.watches_no_more(name(kind));
-            }
-            let Some(path) = wanted else { continue };
-            self.epoch += 1;
-            let epoch = self.epoch;
-            index.epochs.insert(kind, epoch);
-            let decode = move |raw: &serde_json::value::RawValue| translate::decode(kind, raw);
-            let source = Source::at(name(kind), path.clone());
-            let task = self.spawn(source, decode, move |batch| News::Objects(kind, epoch, batch));
-            self.optional.insert(kind, (path, task));
-        }
-    }
-
-    fn spawn<T, D>(
-        &mut self,
-        source: Source,
-        decode: D,
-        news: impl Fn(crate::watch::Batch<T>) -> News + Send + 'static,
-    ) -> AbortHandle
-    where
-        T: Send + 'static,
-        D: Fn(&serde_json::value::RawValue) -> Result<T, String> + Send + Sync + 'static,
-    {
-        let progress = Arc::new(Progress::new(source.name()));
-        self.gauges.watches_now(Arc::clone(&progress));
-        let (client, sender) = (self.client.clone(), self.sender.clone());
-        let name = source.name();
-        self.tasks.spawn(name, follow(client, source, self.timing, progress, decode, sender, news))
-    }
-}
-
-/// For logs and metrics.
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Gslb(Group::Cyclops) => "gslbs.cyclops",
-        kind => translate::names(kind).2,
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn differences(
             None => conditions.push(Condition { kind, holds: true, reason, message }),
         }
     }
-    let others: Vec<&str> = others.iter().map(|cluster| cluster.as_str()).collect();
+    let others: Vec<&str> = others.iter().map(ClusterId::as_str).collect();
     for condition in &mut conditions {
         condition.message = format!("{hostname}, also of {}: {}", others.join(", "), condition.message);
     }
@@ -55,7 +55,7 @@ pub(super) fn differences(
 /// The other clusters that publish a hostname, in order.
 pub(super) fn others(hostname: &Hostname, publications: &Publications, own: &ClusterId) -> Vec<ClusterId> {
     let state = publications.state(hostname);
-    let endpoints = state.iter().flat_map(|state| state.endpoints());
+    let endpoints = state.iter().flat_map(mci_core::HostnameState::endpoints);
     endpoints.map(mci_core::Endpoint::cluster).filter(|cluster| *cluster != own).cloned().collect()
 }
 

@@ -69,7 +69,7 @@ impl Notices {
 
     /// This cluster publishes a hostname for the first time that others publish already (R27).
     pub(super) fn joined(&self, gslb: &GslbName, hostname: &Hostname, others: &[ClusterId]) {
-        let others: Vec<&str> = others.iter().map(|cluster| cluster.as_str()).collect();
+        let others: Vec<&str> = others.iter().map(ClusterId::as_str).collect();
         let note = format!(
             "{hostname} is published by {} already: this cluster takes part in it from now on (R27)",
             others.join(", ")

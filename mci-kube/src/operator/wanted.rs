@@ -1,13 +1,15 @@
-//! What the operator writes: shards of its own cluster, ResourceCaches, ServiceCaches, and the status of GSLBs.
+//! What the operator writes: shards of its own cluster, what is offered for people to look at, and the status of GSLBs.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use mci_core::Shard;
 use mci_core::publish::{ConditionType, ObjectName};
 
 use super::caches::{ContentHash, SeenShard};
+use super::versions::Versions;
 use crate::client::Kind;
 use crate::content::shard::Version;
 use crate::resources::{ClusterCache, CyclopsGslb, Gslb, GslbStatus, ResourceCache, ServiceCache};
@@ -20,8 +22,8 @@ pub(super) const MANAGER: &str = "mci-operator";
 pub(super) struct OwnShard {
     /// What was made for one term is nothing to write in another: the next leader begins with what it finds.
     pub(super) term: u64,
-    /// The highest version that was ever seen of it: one that was deleted and comes back is newer than that.
-    pub(super) after: Version,
+    pub(super) shard: Shard,
+    pub(super) versions: Versions,
     pub(super) hash: ContentHash,
     pub(super) object: Arc<ClusterCache>,
 }
@@ -34,7 +36,7 @@ impl Wanted for OwnShard {
         if term != self.term || seen.is_some_and(|seen| seen.hash == self.hash) {
             return None;
         }
-        let last = seen.map_or(self.after, |seen| seen.version.max(self.after));
+        let last = seen.map_or_else(Version::default, |seen| seen.version).max(self.versions.of(self.shard));
         if seen.is_none() && last == Version::default() && self.object.hostnames.is_empty() {
             // One that was never used does not exist.
             return None;
