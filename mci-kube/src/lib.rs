@@ -14,6 +14,7 @@ pub mod lease;
 pub mod manifest;
 pub mod names;
 pub mod offline;
+pub mod operator;
 pub mod orchestrator;
 pub mod overriding;
 mod pause;

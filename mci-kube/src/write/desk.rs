@@ -71,11 +71,13 @@ impl<W: Wanted> Desk<W> {
     }
 
     /// The object should be so. What waits to be written for it is replaced.
+    #[expect(clippy::needless_pass_by_value, reason = "who says what it wants is done with the key")]
     pub fn want(&self, key: ObjectKey, wanted: W, lane: Lane) {
         self.change(|state| state.want(&key, Want::This(wanted, lane)));
     }
 
     /// There should be no such object. Once it is gone it is forgotten: if someone makes it again it is a stranger.
+    #[expect(clippy::needless_pass_by_value, reason = "who says what it wants is done with the key")]
     pub fn want_nothing(&self, key: ObjectKey, lane: Lane) {
         self.change(|state| state.want(&key, Want::Nothing(lane)));
     }
