@@ -1,6 +1,7 @@
 //! The command line: what can be written, and its help texts.
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written, parse_duration}
 use crate::dig::record_type;
 use crate::kube_facts::KubeOptions;
 use crate::serve::ServeOptions;
-use crate::source::SourceOptions;
+use crate::source::{Server, SourceOptions};
 
 /// Multi-cluster ingress: which cluster's address should a hostname resolve to right now?
 #[derive(Debug, Parser)]
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Validate(Validate),
     State(State),
     Status(StatusOf),
+    Doctor(Doctor),
     Drain(Drain),
     Undrain(Undrain),
     Withdraw(Withdraw),
@@ -392,6 +394,46 @@ pub(crate) struct StatusOf {
     pub(crate) output: Output,
 }
 
+/// Examine everything: one line each, ok or what to do
+///
+/// The cluster of the kube context: API server, definitions, Clusters, leaders, clocks. Each --server: http:// is ready and
+/// holds the same as the others, dns:// and grpc:// answer what they should. ZONE: its delegation, and whether its name servers
+/// answer over UDP and TCP. The exit code is 1 if anything is not ok.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci doctor
+  mci doctor gslb.example.com --context west
+  mci doctor --server http://10.0.0.7:5000 --server http://10.0.0.8:5000 --server dns://192.0.2.53
+  mci doctor gslb.example.com --no-cluster --resolver 9.9.9.9")]
+pub(crate) struct Doctor {
+    /// A zone: its delegation is followed from the parent
+    #[arg(value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+
+    /// A dns-server or CoreDNS: http(s)://, dns:// or grpc://HOST:PORT; may be repeated, or take several with commas
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub(crate) server: Vec<Server>,
+
+    /// Who resolves names for ZONE: IP or IP:PORT [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "IP", value_parser = resolver, value_delimiter = ',')]
+    pub(crate) resolver: Vec<SocketAddr>,
+
+    /// Ask no cluster
+    #[arg(long, conflicts_with_all = ["context", "kubeconfig"])]
+    pub(crate) no_cluster: bool,
+
+    /// The port at which name servers are asked
+    #[arg(long, value_name = "PORT", default_value_t = 53, hide = true)]
+    pub(crate) name_server_port: u16,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// Take a cluster, or hostnames at it, out of the answers
 ///
 /// Drained is as weight 0: it answers only where nothing else is left. With --down it is as if its heartbeat were lost.
@@ -499,6 +541,12 @@ Examples:
 pub(crate) struct Completions {
     /// Which shell
     pub(crate) shell: Shell,
+}
+
+/// A resolver's address; its port is 53 where none is written.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)));
+    with_port.map_err(|_| "expected IP or IP:PORT".to_owned())
 }
 
 /// A duration that is not none.
