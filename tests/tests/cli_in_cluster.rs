@@ -22,7 +22,8 @@ const CLUSTERS: &str = "clusters.multicluster.veccsolutions.io";
 
 /// Hostnames, and the names of their HostnameCaches: SHA-256 of the hostname.
 const APP: (&str, &str) = ("app.gslb.example.com", "h-app-gslb-example-com-5319b5d545af95debd5ee593833d2b7c");
-const ONLY: (&str, &str) = ("only.gslb.example.com", "h-only-gslb-example-com-00a00b43feb302375f617ce1e5d92133");
+const ONLY: (&str, &str) =
+    ("only.gslb.example.com", "h-only-gslb-example-com-00a00b43feb302375f617ce1e5d92133");
 const OFF: (&str, &str) = ("off.gslb.example.com", "h-off-gslb-example-com-efef6e892bfe6e29bad2b4d6e6c5b66d");
 
 const ZONES: &str = "
@@ -53,7 +54,10 @@ impl Ran {
 
     /// What was printed below the lines that say where the facts come from.
     fn below(&self) -> Vec<&str> {
-        self.stdout.lines().skip_while(|line| line.starts_with("Facts") || line.starts_with("Zones")).collect()
+        self.stdout
+            .lines()
+            .skip_while(|line| line.starts_with("Facts") || line.starts_with("Zones"))
+            .collect()
     }
 }
 
@@ -80,9 +84,7 @@ impl World {
             let status = json!({"state": "alive", "since": "2026-07-01T12:00:00Z", "instance": instance});
             cluster.api().merge_status(CLUSTERS, NAMESPACE, name, &status).unwrap();
         }
-        let endpoint = |cluster: &str, address: &str, ready: bool| {
-            json!({"clusterIdentifier": cluster, "addresses": [{"ipAddress": address}], "ready": ready})
-        };
+        let endpoint = |cluster: &str, address: &str, ready: bool| json!({"clusterIdentifier": cluster, "addresses": [{"ipAddress": address}], "ready": ready});
         let west = endpoint("west", "192.0.2.1", true);
         for ((hostname, name), endpoints) in [
             (APP, json!([west, endpoint("east", "198.51.100.1", true)])),
@@ -149,7 +151,10 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     assert_eq!(short.stdout, "192.0.2.1\n", "{short}");
     let said = world.run(&["resolve", ONLY.0]);
     let first = said.stdout.lines().next().unwrap();
-    assert!(first.starts_with(";; Facts from context c1 of ") && first.ends_with(", namespace mci"), "{said}");
+    assert!(
+        first.starts_with(";; Facts from context c1 of ") && first.ends_with(", namespace mci"),
+        "{said}"
+    );
     assert!(said.stdout.contains("Zones are not known here"), "{said}");
 
     let explained = world.run(&["explain", APP.0, "A", "-o", "json"]).json();
@@ -181,7 +186,11 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     let yaml = world.run(&["state", "--server", &url]);
     fs::write(world.folder.path().join("served.yaml"), &yaml.stdout).unwrap();
     let same = world.run(&["simulate", "--config", config, "--to", "served.yaml"]);
-    assert_eq!((same.code, same.below().last()), (Some(0), Some(&"Every hostname is answered as before.")), "{same}");
+    assert_eq!(
+        (same.code, same.below().last()),
+        (Some(0), Some(&"Every hostname is answered as before.")),
+        "{same}"
+    );
     for source in [format!("dns://{}", server.dns()), format!("grpc://{}", server.grpc()), url] {
         let answer = world.run(&["resolve", ONLY.0, "--short", "--server", &source]);
         assert_eq!(answer.stdout, "192.0.2.1\n", "{source}: {answer}");
@@ -219,7 +228,10 @@ fn who_may_not_look_is_told_and_what_cannot_be_used_is_named() {
     });
     cluster.api().create(&second).unwrap();
     let several = world.run(&["state"]);
-    assert!(several.stderr.contains("mci, second each hold Clusters: say which is meant by -n NAMESPACE"), "{several}");
+    assert!(
+        several.stderr.contains("mci, second each hold Clusters: say which is meant by -n NAMESPACE"),
+        "{several}"
+    );
     assert_eq!(world.run(&["resolve", ONLY.0, "--short", "-n", "mci"]).stdout, "192.0.2.1\n");
 }
 
@@ -301,7 +313,9 @@ fn r26_a_confirmation_goes_into_the_own_cluster() {
     let confirmed = world.run(&["withdraw", "--confirm"]);
     assert_eq!(confirmed.code, Some(0), "{confirmed}");
     assert!(
-        confirmed.stdout.ends_with("said in Cluster west, the own one (its operator runs in this namespace).\n"),
+        confirmed
+            .stdout
+            .ends_with("said in Cluster west, the own one (its operator runs in this namespace).\n"),
         "{confirmed}"
     );
     assert!(world.spec("west")["withdrawalConfirmedAt"].is_string());
@@ -409,7 +423,11 @@ fn a_doctor_finds_what_is_wrong_and_nothing_where_nothing_is() {
     // A definition of another version, a stale cluster, and an answer that is another one.
     let crd = "hostnamecaches.multicluster.veccsolutions.io";
     let shortened = json!({"spec": {"names": {"shortNames": ["other"]}}});
-    world.cluster().api().merge("customresourcedefinitions.apiextensions.k8s.io", "", crd, &shortened).unwrap();
+    world
+        .cluster()
+        .api()
+        .merge("customresourcedefinitions.apiextensions.k8s.io", "", crd, &shortened)
+        .unwrap();
     world.cluster().api().merge_status(CLUSTERS, NAMESPACE, "east", &json!({"state": "stale"})).unwrap();
     let ill = world.run(&["doctor", "--config", config]);
     for text in [
@@ -427,7 +445,8 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
     }
     let folder = TempDir::with_prefix("mci-test-").unwrap();
     let state = folder.path().join("state.yaml");
-    let hostname = "hostnames: [{hostname: app.gslb.example.com, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]";
+    let hostname =
+        "hostnames: [{hostname: app.gslb.example.com, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]";
     fs::write(&state, format!("{ZONES}{hostname}\n")).unwrap();
 
     let examine = |glue: &str| {
@@ -441,7 +460,11 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
         let (grpc, http) = (Port::reserve(), Port::reserve());
         let mut command = mci();
         command.args(["standalone", state.to_str().unwrap()]);
-        command.args([format!("--dns=127.0.0.2:{port}"), format!("--grpc={}", grpc.v4()), format!("--http={}", http.v4())]);
+        command.args([
+            format!("--dns=127.0.0.2:{port}"),
+            format!("--grpc={}", grpc.v4()),
+            format!("--http={}", http.v4()),
+        ]);
         let mut server = mci_tests::process::Process::start("mci", &command);
         server.wait_until("it is ready", |_| {
             mci_tests::http::get(http.v4(), "/readyz").is_some_and(|response| response.status == 200)
@@ -451,7 +474,13 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
             .plugin(&format!("forward . 127.0.0.1:{port} {{\n        except gslb.example.com\n    }}"))
             .start();
         let mut doctor = mci();
-        doctor.args(["doctor", "gslb.example.com", "--no-cluster", "--server", &format!("http://{}", http.v4())]);
+        doctor.args([
+            "doctor",
+            "gslb.example.com",
+            "--no-cluster",
+            "--server",
+            &format!("http://{}", http.v4()),
+        ]);
         doctor.args(["--resolver", &resolver.dns().to_string(), "--name-server-port", &port.to_string()]);
         run(&mut doctor)
     };
@@ -479,7 +508,9 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
     );
     let astray = examine("ns1.gslb 60 IN A 127.0.0.1");
     assert!(
-        astray.stdout.contains("FAIL  ns1.gslb.example.com at 127.0.0.1 is no authority for gslb.example.com over UDP"),
+        astray.stdout.contains(
+            "FAIL  ns1.gslb.example.com at 127.0.0.1 is no authority for gslb.example.com over UDP"
+        ),
         "{astray}"
     );
     assert_eq!(astray.code, Some(1), "{astray}");
