@@ -28,7 +28,11 @@ Begin with:
   mci init                                     write a state file and a policy test for it
   mci standalone gslb.yaml                     serve it, on this machine
   mci resolve app.gslb.example.com --file gslb.yaml
-  mci test gslb.test.yaml"
+  mci test gslb.test.yaml
+
+And with a cluster:
+  mci status                                   how it stands
+  mci doctor                                   what is wrong, and what to do"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -375,8 +379,8 @@ pub(crate) struct State {
 Examples:
   mci status                                  # of the current kube context
   mci status --context west --watch
-  mci status --context west --compare         # then again with --context east: are the digests the same?
-  mci status --server http://127.0.0.1:5000   # what one dns-server answers from, and which withdrawals it holds"
+  mci status --context west --compare         # and the same of east: equal digests?
+  mci status --server http://127.0.0.1:5000   # of one dns-server, and what it holds"
 )]
 pub(crate) struct StatusOf {
     #[command(flatten)]

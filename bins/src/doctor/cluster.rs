@@ -7,14 +7,15 @@ use mci_kube::client::ClusterClient;
 use mci_kube::inspect::{self, Definition, Leader, Nowhere};
 use mci_kube::lease;
 use mci_kube::resources::Cluster;
+use mci_kube::{operator, orchestrator};
 
 use super::Finding;
 use crate::kube_facts::{Asked, KubeOptions};
 
 /// Who leads, and what does not happen while nobody does.
 const LEADERS: [(&str, &str); 2] = [
-    ("mci-operator", "nothing that changes in this cluster is published"),
-    ("mci-orchestrator", "no hostname is merged, and nobody judges which clusters are alive"),
+    (operator::LEASE, "nothing that changes in this cluster is published"),
+    (orchestrator::LEASE, "no hostname is merged, and nobody judges which clusters are alive"),
 ];
 /// Clocks that differ by more are worth a word: overrides end by them (R24).
 const CLOCKS: i64 = 2;
