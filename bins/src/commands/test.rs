@@ -4,13 +4,15 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
-use mci_core::policy::{Report, Suite};
+use mci_core::policy::Report;
+use mci_core::state_file::Problem;
 use serde_json::json;
 
 use super::{Out, write_json};
 use crate::cli::{OutputFormat, Test};
 use crate::colour::verdicts;
-use crate::policy::{files, suite};
+use crate::manifests::{Note, Notes};
+use crate::policy::{Read, files, suite};
 use crate::progress::during;
 
 /// Runs unit tests of resolution policies: 0 all passed, 1 a test failed; a wrong file is an error.
@@ -20,7 +22,7 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
         Some([format, file]) if format == "junit" => Some(file),
         Some(other) => bail!("--output {}: write --output junit FILE", other.join(" ")),
     };
-    let (mut suites, mut wrong): (Vec<Suite>, Vec<String>) = Default::default();
+    let (mut suites, mut wrong): (Vec<Read>, Vec<String>) = Default::default();
     for file in files(&arguments.files)? {
         match suite(&file) {
             Ok(suite) => suites.push(suite),
@@ -30,13 +32,22 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
     if !wrong.is_empty() {
         return Err(anyhow!("no test was run: a file is wrong\n{}", wrong.join("\n")));
     }
-    let reports: Vec<Report> = during("Running the tests", || suites.iter().map(Suite::run).collect());
+    let reports: Vec<Report> =
+        during("Running the tests", || suites.iter().map(|it| it.suite.run()).collect());
     let failed: usize = reports.iter().map(Report::failed).sum();
     if arguments.format == OutputFormat::Json {
-        write_json(out, &json!({ "passed": failed == 0, "files": reports }))?;
+        let of = |notes: fn(&Notes) -> &[Note]| -> Vec<&Problem> {
+            suites.iter().flat_map(|it| notes(&it.notes)).map(|note| &note.text).collect()
+        };
+        let (assumed, warnings) = (of(|notes| &notes.assumed), of(|notes| &notes.warnings));
+        let data =
+            json!({ "passed": failed == 0, "files": reports, "assumed": assumed, "warnings": warnings });
+        write_json(out, &data)?;
     } else {
-        for report in &reports {
-            writeln!(out, "{}:\n{}\n", report.file, verdicts(&report.to_string()))?;
+        for (report, Read { notes, .. }) in reports.iter().zip(&suites) {
+            writeln!(out, "{}:\n{}", report.file, verdicts(&report.to_string()))?;
+            write_notes(out, notes, report.failed() > 0)?;
+            writeln!(out)?;
         }
         if reports.len() > 1 {
             let tests: usize = reports.iter().map(|report| report.cases.len()).sum();
@@ -47,4 +58,21 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
         fs::write(file, Report::junit_of(&reports)).with_context(|| format!("{file} cannot be written"))?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All that is to be known of the manifests where a test failed, else how much there is of it.
+fn write_notes(out: Out<'_>, notes: &Notes, all: bool) -> anyhow::Result<()> {
+    let Notes { assumed, warnings } = notes;
+    if all {
+        for Note { text, .. } in assumed {
+            writeln!(out, "assumed: {text}")?;
+        }
+        for Note { text, .. } in warnings {
+            writeln!(out, "warning: {text}")?;
+        }
+    } else if !assumed.is_empty() || !warnings.is_empty() {
+        let (assumed, warnings) = (assumed.len(), warnings.len());
+        writeln!(out, "of the manifests: assumed {assumed}, warnings {warnings}: mci validate tells them")?;
+    }
+    Ok(())
 }

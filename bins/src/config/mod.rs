@@ -195,13 +195,18 @@ pub(crate) fn load<const OF: u8>(
 
 /// Checks the content of a configuration file by itself; what is to be looked at.
 pub(crate) fn check(path: &Path, content: &Content) -> Result<Vec<Problem>, Problems> {
+    parse(path, content).map(|config| config.warnings)
+}
+
+/// Reads the content of a configuration file by itself.
+pub(crate) fn parse(path: &Path, content: &Content) -> Result<Config, Problems> {
     let given = Given {
         component: Component::DnsServer,
         file: Some(path.to_owned()),
         written: Vec::new(),
         environment: Environment::default(),
     };
-    given.parse(Some(content)).map(|config| config.warnings)
+    given.parse(Some(content))
 }
 
 /// Whether a text at the top level has a key that only a configuration has: neither state files nor policy tests do.

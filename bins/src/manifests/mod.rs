@@ -1,0 +1,48 @@
+//! Directories of Kubernetes manifests as facts: what clusters that hold these objects would answer.
+//!
+//! ```text
+//!  files ──► Fleet: a cluster each ──► Objects ──► mci_core::publish::Publisher ──► Publications ──► Snapshot
+//!             (whose they are)   (check, translate)      ▲     │ what it lacks
+//!                                                        └── assume ──► notes
+//! ```
+//!
+//! What is published, and what is answered from it, is decided by the very code that decides in a cluster. Manifests are
+//! not whole: a cluster adds statuses and `EndpointSlices` to them. What is missing is assumed, and each assumption is a
+//! note that can be shown. What the API server would refuse is a mistake; what a cluster would take and complain of in a
+//! status is a warning.
+
+mod assume;
+mod check;
+mod fleet;
+mod objects;
+mod placeholders;
+
+use mci_core::Hostname;
+use mci_core::state_file::Problem;
+use mci_kube::manifest;
+
+pub(crate) use self::check::check;
+pub(crate) use self::fleet::{ClusterSummary, Fleet};
+use crate::files::Content;
+
+/// Something to know of what manifests come to, and the hostnames that it touches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Note {
+    /// The place, the object, and what is to be known of it.
+    pub(crate) text: Problem,
+    pub(crate) hostnames: Vec<Hostname>,
+}
+
+/// What is to be known of all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Notes {
+    /// What the manifests do not say, and what counts instead.
+    pub(crate) assumed: Vec<Note>,
+    /// What a cluster would complain of.
+    pub(crate) warnings: Vec<Note>,
+}
+
+/// The text of a manifest; `None` where the file is none.
+pub(crate) fn text(content: &Content) -> Option<&str> {
+    str::from_utf8(&content.octets).ok().filter(|text| manifest::is_manifest(text))
+}
