@@ -192,12 +192,12 @@ impl Named {
     /// file of that name.
     fn new(path: PathBuf, folder: &Path) -> Self {
         let whole = folder.join(&path);
+        // `deploy/.` reads as `deploy`.
+        let within = |path: PathBuf| folder.join(stdin_or(path)).components().collect();
         let split = path.to_str().filter(|_| !whole.exists()).and_then(|text| text.split_once('='));
         match split.filter(|(cluster, path)| !path.is_empty() && !cluster.contains('/')) {
-            Some((cluster, path)) => {
-                Self { cluster: Some(cluster.to_owned()), path: folder.join(stdin_or(path.into())) }
-            }
-            None => Self { cluster: None, path: folder.join(stdin_or(path)) },
+            Some((cluster, path)) => Self { cluster: Some(cluster.to_owned()), path: within(path.into()) },
+            None => Self { cluster: None, path: within(path) },
         }
     }
 }

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use mci_core::publish::{self, HostnameRule};
-use mci_core::state_file::reading::{Collected, did_you_mean};
+use mci_core::publish::{self, HostnameRule, Kind};
+use mci_core::state_file::reading::{Collected, Text, did_you_mean};
 use mci_core::state_file::{Problem, StateFile};
 use mci_core::{ClusterId, ClusterState, Hostname, Live, Publications, Shard, Snapshot};
 use mci_kube::offline::Offline;
 
-use super::assume::{Published, publish};
 use super::check::Checked;
 use super::objects::Objects;
 use super::placeholders::Placeholders;
+use super::publish::{Published, publish};
 use super::{Note, Notes, text};
 use crate::config;
 use crate::files::{Content, Owner};
+use crate::policy::has_keys;
 
 /// The clusters whose manifests were read.
 #[derive(Default)]
@@ -82,10 +83,10 @@ impl Fleet {
             match (&content.owner, text) {
                 (Owner::Unsaid | Owner::Directory { .. }, None) => states.push(content),
                 (Owner::Below { name, .. } | Owner::Said(name), None) => {
-                    if config::is_config(&content.octets) {
-                        configs.push((name, content));
-                    } else {
-                        fleet.passed_over.push(content.name.clone());
+                    match Text::from_bytes(&content.name, &content.octets) {
+                        Err(problem) => problems.push(|| problem),
+                        Ok(_) if is_own_config(content) => configs.push((name, content)),
+                        Ok(_) => fleet.passed_over.push(content.name.clone()),
                     }
                 }
                 (Owner::Unsaid, Some(_)) => problems.push(|| {
@@ -102,6 +103,17 @@ impl Fleet {
                     fleet.take(&offline, name, content, text, problems);
                 }
                 (Owner::Said(name), Some(text)) => fleet.take(&offline, name, content, text, problems),
+            }
+        }
+        for content in contents {
+            if let Owner::Said(name) = &content.owner
+                && !fleet.clusters.keys().any(|id| id.as_str() == name)
+                && name.parse::<ClusterId>().is_ok()
+            {
+                let message = format!("no manifest, and {name}= says that it is one");
+                problems.push(|| {
+                    Problem::of(&content.name, "", message).hint("an object has apiVersion and kind")
+                });
             }
         }
         for (directory, content) in direct {
@@ -200,6 +212,11 @@ impl Fleet {
                 hostnames: endpoints.len(),
                 passed_over: cluster.objects.passed_over.clone(),
             });
+            if !cluster.objects.found.keys().any(|key| matches!(key.kind, Kind::Gslb(_))) {
+                let message =
+                    format!("there is no GSLB in the manifests of cluster {id}: it publishes nothing");
+                notes.warnings.push(Note { text: Problem::of("", "", message), hostnames: Vec::new() });
+            }
             notes.assumed.extend(more.assumed);
             notes.warnings.extend(more.warnings);
             for (hostname, origin) in of_cluster {
@@ -280,6 +297,12 @@ impl Cluster {
         }
         publishing
     }
+}
+
+/// Whether a file says how its cluster publishes. Values of a chart have many of a configuration's other keys.
+fn is_own_config(content: &Content) -> bool {
+    let keys = ["clusterIdentifier", "hostnamePolicy"];
+    str::from_utf8(&content.octets).is_ok_and(|text| has_keys(text, |key| keys.contains(&key)))
 }
 
 fn in_no_cluster(directory: &PathBuf, content: &Content) -> Problem {

@@ -16,6 +16,7 @@ mod check;
 mod fleet;
 mod objects;
 mod placeholders;
+mod publish;
 
 use mci_core::Hostname;
 use mci_core::state_file::Problem;

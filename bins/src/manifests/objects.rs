@@ -149,6 +149,8 @@ impl Objects {
             let object = match translate::decode(kind, &raw) {
                 Ok(object) => object,
                 Err(error) => {
+                    // The place in it is one of the JSON that it was made into.
+                    let error = error.split(" at line ").next().unwrap_or_default().to_owned();
                     problems.push(|| place.problem(path, error));
                     continue;
                 }
