@@ -68,7 +68,7 @@ impl Client {
                     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
                     Ok(Peer::Grpc(DnsServiceClient::new(endpoint.connect().await?)))
                 }
-                Server::Http(_) => bail!("http:// is not asked in this release"),
+                Server::Http(url) => bail!("{url} answers no DNS queries: its state is read instead"),
             }
         };
         let peer = patiently(connecting).await.with_context(|| format!("{server} cannot be reached"))?;

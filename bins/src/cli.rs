@@ -2,14 +2,16 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
 
-use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written};
+use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written, parse_duration};
 use crate::dig::record_type;
+use crate::kube_facts::KubeOptions;
 use crate::serve::ServeOptions;
 use crate::source::SourceOptions;
 
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     Test(Test),
     Validate(Validate),
     State(State),
+    Status(StatusOf),
+    Drain(Drain),
+    Undrain(Undrain),
+    Withdraw(Withdraw),
     Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
@@ -176,17 +182,17 @@ pub(crate) struct Init {
 /// Ask for a name, as dig does
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "mci resolve NAME [TYPE] (--file FILE… | --server URL) [OPTIONS]",
+    override_usage = "mci resolve NAME [TYPE] [--file FILE… | --server URL | --context NAME] [OPTIONS]",
     after_help = "\
 Examples:
   mci resolve app.gslb.example.com --file gslb.yaml
   mci resolve app.gslb.example.com AAAA --server dns://127.0.0.1:5300
   mci resolve app.gslb.example.com --server grpc://127.0.0.1:1153 --short
-  mci resolve shop.gslb.example.com --file gslb.yaml --count 1000    # shows the shares"
+  mci resolve shop.gslb.example.com --file gslb.yaml --count 1000    # shows the shares
+  mci resolve app.gslb.example.com --context west"
 )]
 pub(crate) struct Resolve {
     /// The name to ask for
-    #[arg(required_unless_present = "file")]
     pub(crate) name: Option<String>,
 
     /// The record type: A (if it is left out), AAAA, CNAME, SOA, … or TYPE65
@@ -217,15 +223,16 @@ pub(crate) struct Resolve {
 /// Every endpoint with the rule that took or dropped it, and the exact shares.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "mci explain NAME [TYPE] --file FILE… [OPTIONS]",
+    override_usage = "mci explain NAME [TYPE] [--file FILE… | --server URL | --context NAME] [OPTIONS]",
     after_help = "\
 Examples:
   mci explain app.gslb.example.com --file gslb.yaml
-  mci explain app.gslb.example.com AAAA --file gslb.yaml -o json"
+  mci explain app.gslb.example.com AAAA --file gslb.yaml -o json
+  mci explain app.gslb.example.com                               # of the current kube context
+  mci explain app.gslb.example.com --server http://127.0.0.1:5000"
 )]
 pub(crate) struct Explain {
     /// The name
-    #[arg(required_unless_present = "file")]
     pub(crate) name: Option<String>,
 
     /// The record type; A and AAAA if it is left out
@@ -245,13 +252,14 @@ pub(crate) struct Explain {
 /// the exit code is then 1 if there is any. Each option may be repeated, and takes several values with commas.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "mci simulate [NAME [TYPE]] --file FILE… [OPTIONS]",
+    override_usage = "mci simulate [NAME [TYPE]] [--file FILE… | --server URL | --context NAME] [OPTIONS]",
     after_help = "\
 Examples:
   mci simulate --file gslb.yaml --down west
   mci simulate app.gslb.example.com --file gslb.yaml --down west --drain east
   mci simulate --file gslb.yaml --unready 'app.gslb.example.com@west,*.shop.example.com@*'
-  mci simulate --file gslb.yaml --to gslb-new.yaml       # what a change of the file changes"
+  mci simulate --file gslb.yaml --to gslb-new.yaml       # what a change of the file changes
+  mci simulate --context west --gone west                # whether the others answer for it"
 )]
 pub(crate) struct Simulate {
     /// One name; every hostname if it is left out
@@ -340,11 +348,13 @@ pub(crate) struct Validate {
 /// Print the state file of what is served, for policy tests
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "mci state --file FILE… [OPTIONS]",
+    override_usage = "mci state [--file FILE… | --server URL | --context NAME] [OPTIONS]",
     after_help = "\
 Examples:
   mci state --file zones.yaml hostnames/ > merged.yaml
-  mci state --file gslb.yaml -o json | jq .hostnames[].hostname"
+  mci state --file gslb.yaml -o json | jq .hostnames[].hostname
+  mci state --context west --config mci.yaml > west.yaml
+  mci state --server http://127.0.0.1:5000 > served.yaml"
 )]
 pub(crate) struct State {
     #[command(flatten)]
@@ -353,6 +363,120 @@ pub(crate) struct State {
     /// yaml (a state file, the default) or json (one too)
     #[arg(short, long = "output", value_name = "FORMAT", default_value = "yaml")]
     pub(crate) output: StateFormat,
+}
+
+/// Say how things stand: clusters, hostnames, leaders, overrides
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "mci status [--file FILE… | --server URL | --context NAME] [OPTIONS]",
+    after_help = "\
+Examples:
+  mci status                                  # of the current kube context
+  mci status --context west --watch
+  mci status --context west --compare         # then again with --context east: are the digests the same?
+  mci status --server http://127.0.0.1:5000   # what one dns-server answers from, and which withdrawals it holds"
+)]
+pub(crate) struct StatusOf {
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
+
+    /// Look again every two seconds, until it is stopped
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+
+    /// List what each cluster publishes as it is stored here: shards, newest change, digest; -o wide lists every shard
+    #[arg(long)]
+    pub(crate) compare: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Take a cluster, or hostnames at it, out of the answers
+///
+/// Drained is as weight 0: it answers only where nothing else is left. With --down it is as if its heartbeat were lost.
+/// First the hostnames are listed that nobody else answers; then it wants --force, and the exit code is 1 without.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci drain west --reason 'upgrade of the nodes' --for 2h
+  mci drain west --hostname app.gslb.example.com --reason 'app is wrong there'
+  mci drain west --down --reason 'fire' --force")]
+pub(crate) struct Drain {
+    /// The cluster
+    pub(crate) cluster: String,
+
+    /// This hostname alone; may be repeated
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) hostname: Vec<String>,
+
+    /// As if its heartbeat were lost: it answers only where no living cluster has anything, drained ones included
+    #[arg(long)]
+    pub(crate) down: bool,
+
+    /// It ends by itself after this time: 90s, 5m, 2h, 1d [default: it does not]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
+    pub(crate) r#for: Option<Duration>,
+
+    /// Why: shown wherever it is seen
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+
+    /// Although hostnames would have no answer left without it
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Put a drained cluster, or hostnames at it, back into the answers
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci undrain west
+  mci undrain west --hostname app.gslb.example.com")]
+pub(crate) struct Undrain {
+    /// The cluster
+    pub(crate) cluster: String,
+
+    /// This hostname alone; may be repeated
+    #[arg(long, value_name = "HOSTNAME")]
+    pub(crate) hostname: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Let hostnames go whose withdrawal is held
+///
+/// Where many of all hostnames would go at once they are still answered for a while, in case it is a mistake. This says, in
+/// the own Cluster, that it is none.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci withdraw --confirm
+  mci withdraw --confirm --cluster west --context west")]
+pub(crate) struct Withdraw {
+    /// What is held now may go
+    #[arg(long)]
+    pub(crate) confirm: bool,
+
+    /// Which Cluster is the own one [default: the configuration's, that of the operator here, or the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Print the CustomResourceDefinitions of MCI's resources
@@ -377,6 +501,12 @@ pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
 
+/// A duration that is not none.
+fn some_time(text: &str) -> Result<Duration, String> {
+    let read = parse_duration(text).filter(|duration| !duration.is_zero());
+    read.ok_or_else(|| "expected a duration such as 90s, 5m, 2h or 1d".to_owned())
+}
+
 /// The form of what is printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -395,8 +525,22 @@ pub(crate) struct Output {
 pub(crate) enum OutputFormat {
     /// For people
     Text,
+    /// For people, with more columns where there are any
+    Wide,
     /// For programs
     Json,
+    /// For programs
+    Yaml,
+}
+
+impl OutputFormat {
+    /// Whether it is for programs.
+    pub(crate) const fn is_data(self) -> bool {
+        match self {
+            Self::Text | Self::Wide => false,
+            Self::Json | Self::Yaml => true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,86 +1,134 @@
-//! State files and manifests as a snapshot, for commands and for what is served.
+//! What is known, as a snapshot, for commands: from files, from a running server, from a cluster.
 
-use anyhow::{Context, anyhow};
-use mci_core::state_file::reading::Collected;
-use mci_core::state_file::{Problem, Problems, StateFile, nearest};
+use std::fmt;
+
+use anyhow::{Context, anyhow, bail};
+use mci_core::state_file::{Problems, StateFile, nearest};
 use mci_core::{Hostname, Snapshot};
+use tokio::runtime::{Builder, Runtime};
 
-use crate::files::{Content, Sources};
-use crate::follow::read_at_rest;
-use crate::manifests::{ClusterSummary, Fleet, Notes};
+use crate::file_facts;
+use crate::files::Sources;
+use crate::http_client::HttpServer;
+use crate::kube_facts::KubeOptions;
+use crate::manifests::Notes;
 use crate::progress::during;
+use crate::source::{Server, Source};
 
-/// What files say.
+/// A snapshot, and where it comes from.
+#[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) snapshot: Snapshot,
-    /// What state files have that is allowed and probably not meant.
-    pub(crate) warnings: Vec<Problem>,
+    pub(crate) origin: Origin,
     /// What is to be known of manifests.
     pub(crate) notes: Notes,
-    /// The clusters whose manifests were read.
-    pub(crate) clusters: Vec<ClusterSummary>,
 }
 
-/// Reads the files; every mistake in them is in the error. Where something was assumed stderr says so.
+/// Where facts come from, and what people should know of that: a line each.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    from: String,
+    notes: Vec<String>,
+}
+
+impl Origin {
+    pub(crate) fn new(from: impl fmt::Display) -> Self {
+        Self { from: format!("Facts from {from}"), notes: Vec::new() }
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// The first line, with more said of it.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.from = format!("{}; {more}", self.from);
+        self
+    }
+
+    /// Every line.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.from).chain(&self.notes).map(String::as_str)
+    }
+}
+
+/// How many objects that were passed over are named one by one.
+const NAMED: usize = 10;
+
+/// Reads whatever the source is.
+pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
+    match source {
+        Source::Files(sources) => {
+            let read = file_facts::read(sources)?;
+            let mut origin = Origin::new(sources);
+            if let Some(note) = read.summary(sources) {
+                origin.note(note);
+            }
+            Ok(Facts { snapshot: read.snapshot, origin, notes: read.notes })
+        }
+        Source::Server(Server::Http(url)) => {
+            let snapshot =
+                during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
+            Ok(Facts { snapshot, origin: Origin::new(url), notes: Notes::default() })
+        }
+        Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
+            bail!(
+                "{server} gives answers alone: use --file FILE…, --server http://HOST:PORT or a kube context"
+            )
+        }
+        Source::Cluster(options) => during("Reading the cluster", || {
+            runtime()?.block_on(async {
+                let asked = options.ask().await.map_err(|error| explained(options, error))?;
+                let facts = asked.facts().await?;
+                let mut origin = Origin::new(&asked);
+                if let Some(caution) = asked.caution() {
+                    origin.note(caution);
+                }
+                pass_over(&mut origin, &facts.passed_over);
+                Ok(Facts { snapshot: facts.snapshot, origin, notes: Notes::default() })
+            })
+        }),
+    }
+}
+
+/// Notes what could not be used.
+pub(crate) fn pass_over(origin: &mut Origin, passed_over: &[String]) {
+    for one in passed_over.iter().take(NAMED) {
+        origin.note(format!("Passed over: {one}"));
+    }
+    if let Some(more) = passed_over.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        origin.note(format!("Passed over: {more} more"));
+    }
+}
+
+/// The state that a dns-server serves.
+pub(crate) async fn served(url: &str) -> anyhow::Result<Snapshot> {
+    let octets = HttpServer::new(url)?.api("/api/v1/state").await?;
+    let state =
+        StateFile::parse_all([(url, octets.as_slice())]).map_err(|problems| wrong(&url, &problems))?;
+    Ok(state.into_snapshot())
+}
+
+/// What runs the few calls of one command.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Why no cluster can be asked; with all the other ways, where none was named.
+pub(crate) fn explained(options: &KubeOptions, error: anyhow::Error) -> anyhow::Error {
+    if options.is_named()
+        || !matches!(error.downcast_ref(), Some(mci_kube::client::ConnectError::Nowhere { .. }))
+    {
+        return error;
+    }
+    anyhow!(
+        "it is not said where the facts come from: --file FILE…, --server dns://, grpc:// or http://HOST:PORT, --context NAME or --kubeconfig FILE; and without any of them: {error:#}"
+    )
+}
+
+/// Reads the files; every mistake in them is in the error.
 pub(crate) fn load(sources: &Sources) -> anyhow::Result<Snapshot> {
-    let Facts { snapshot, notes, .. } = read(sources)?;
-    let told = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        count => Some(format!("{count} {what}s")),
-    };
-    let assumed = told(notes.assumed.len(), "assumption");
-    let all: Vec<String> = assumed.into_iter().chain(told(notes.warnings.len(), "warning")).collect();
-    if !all.is_empty() {
-        eprintln!("Of the manifests: {}; mci validate {sources} tells them", all.join(" and "));
-    }
-    Ok(snapshot)
-}
-
-/// The same with all that is to be known of them.
-pub(crate) fn read(sources: &Sources) -> anyhow::Result<Facts> {
-    during(&format!("Reading {sources}"), || {
-        let (contents, _) = read_at_rest(sources)?;
-        parse(&contents).map_err(|problems| wrong(sources, &problems))
-    })
-}
-
-/// Parses contents that belong together.
-pub(crate) fn parse(contents: &[Content]) -> Result<Facts, Problems> {
-    let mut problems = Collected::default();
-    let (fleet, states) = Fleet::read(contents, &mut problems);
-    facts(&fleet, &states, problems)
-}
-
-/// The facts of clusters and state files, unless something is wrong with them.
-pub(crate) fn facts(fleet: &Fleet, states: &[&Content], mut problems: Collected) -> Result<Facts, Problems> {
-    if fleet.is_empty() && states.is_empty() && problems.is_empty() {
-        let passed_over = fleet.passed_over.join(", ");
-        problems.push(|| {
-            Problem::of("", "", format!("no state file and no manifest: passed over {passed_over}"))
-        });
-    }
-    let state = match StateFile::parse_all(states.iter().map(|it| (it.name.as_str(), it.octets.as_slice()))) {
-        Ok(state) => state,
-        Err(wrong) => {
-            problems.extend(wrong);
-            return Err(problems.into_problems());
-        }
-    };
-    if !problems.is_empty() {
-        return Err(problems.into_problems());
-    }
-    let warnings = state.warnings().to_vec();
-    if fleet.is_empty() {
-        let (notes, clusters) = (Notes::default(), Vec::new());
-        return Ok(Facts { snapshot: state.into_snapshot(), warnings, notes, clusters });
-    }
-    match fleet.add_to(state, &mut problems) {
-        Some(added) => {
-            Ok(Facts { snapshot: added.snapshot, warnings, notes: added.notes, clusters: added.clusters })
-        }
-        None => Err(problems.into_problems()),
-    }
+    Ok(file_facts::read(sources)?.snapshot)
 }
 
 /// Every mistake, below a line that says how many.

@@ -9,16 +9,20 @@ mod commands;
 mod config;
 mod dig;
 mod facts;
+mod file_facts;
 mod files;
 mod follow;
 mod holder;
+mod http_client;
 mod init;
+mod kube_facts;
 mod manifests;
 mod modes;
 mod policy;
 mod progress;
 mod serve;
 mod source;
+mod status;
 mod supervise;
 mod telemetry;
 
@@ -108,6 +112,10 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Test(arguments) => commands::test(arguments, out),
         Command::Validate(arguments) => commands::validate(arguments, out),
         Command::Crds(_) => commands::crds(out),
+        Command::Status(arguments) => commands::status(arguments, out),
+        Command::Drain(arguments) => commands::drain(arguments, out),
+        Command::Undrain(arguments) => commands::undrain(arguments, out),
+        Command::Withdraw(arguments) => commands::withdraw(arguments, out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();

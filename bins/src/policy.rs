@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mci_core::policy::{LoadError, Suite};
 
-use crate::facts::{self, Facts};
+use crate::file_facts::{self, FileFacts};
 use crate::files::{Content, Sources, Unreadable, is_named_as_test, read, tests_of};
 use crate::manifests::Notes;
 
@@ -74,7 +74,7 @@ pub(crate) fn parse(path: &Path, content: &Content) -> Result<Read, Problems> {
         if !unreadable.is_empty() {
             return Err(LoadError::Unreadable(unreadable));
         }
-        let Facts { snapshot, notes, .. } = facts::parse(&contents).map_err(LoadError::Wrong)?;
+        let FileFacts { snapshot, notes, .. } = file_facts::parse(&contents).map_err(LoadError::Wrong)?;
         *told.borrow_mut() = notes;
         Ok(snapshot)
     };

@@ -9,26 +9,31 @@ use clap::Args;
 use http::Uri;
 
 use crate::files::Sources;
+use crate::kube_facts::KubeOptions;
 
-/// Exactly one source.
+/// Exactly one source; the current kube context where none is named.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceOptions {
     /// State files, or directories of them
-    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with = "server", help_heading = HEADING)]
+    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig"], help_heading = HEADING)]
     file: Vec<PathBuf>,
 
-    /// A server that answers: dns://HOST:PORT or grpc://HOST:PORT (resolve alone asks one in this release)
-    #[arg(long, value_name = "URL", help_heading = HEADING)]
+    /// A running server: http(s)://HOST:PORT, the HTTP port of a dns-server; resolve alone asks dns:// and grpc:// too
+    #[arg(long, value_name = "URL", conflicts_with_all = ["context", "kubeconfig"], help_heading = HEADING)]
     server: Option<Server>,
+
+    #[command(flatten)]
+    kube: KubeOptions,
 }
 
-const HEADING: &str = "Where the facts come from (exactly one)";
+const HEADING: &str = "Where the facts come from (one of them; else the current kube context)";
 
 /// Where the facts come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Files(Sources),
     Server(Server),
+    Cluster(KubeOptions),
 }
 
 /// A server that is asked.
@@ -38,24 +43,17 @@ pub(crate) enum Server {
     Dns(String, u16),
     /// `CoreDNS`'s gRPC service, without TLS: host and port.
     Grpc(String, u16),
-    /// The API of a front end or a dns-server, as it was written.
+    /// The API of a dns-server, as it was written.
     Http(String),
 }
 
 impl SourceOptions {
-    /// The one source that was named.
-    pub(crate) fn source(&self) -> anyhow::Result<Source> {
-        match (&self.file, &self.server) {
-            (files, None) if !files.is_empty() => Ok(Source::Files(Sources::new(files.iter().cloned()))),
-            (_, Some(Server::Http(_))) => {
-                bail!(
-                    "http:// servers are not asked in this release: use --file FILE, dns://HOST:PORT or grpc://HOST:PORT"
-                )
-            }
-            (_, Some(server)) => Ok(Source::Server(server.clone())),
-            _ => bail!(
-                "it is not said where the facts come from: --file FILE… or --server dns://HOST:PORT (a kube context is not read in this release)"
-            ),
+    /// The one source that was named, or the current kube context.
+    pub(crate) fn source(&self) -> Source {
+        match &self.server {
+            Some(server) => Source::Server(server.clone()),
+            None if !self.file.is_empty() => Source::Files(Sources::new(self.file.iter().cloned())),
+            None => Source::Cluster(self.kube.clone()),
         }
     }
 
@@ -74,13 +72,13 @@ impl SourceOptions {
         words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
-    /// The files that were named, for what no DNS message tells.
-    pub(crate) fn files(&self, what: &str) -> anyhow::Result<Sources> {
-        match self.source()? {
-            Source::Files(sources) => Ok(sources),
-            Source::Server(server) => {
-                bail!("{what} needs the whole state, and {server} gives answers alone: use --file FILE…")
-            }
+    /// The source, for what no DNS message tells.
+    pub(crate) fn of_whole_state(&self, what: &str) -> anyhow::Result<Source> {
+        match self.source() {
+            Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => bail!(
+                "{what} needs the whole state, and {server} gives answers alone: use --file FILE…, --server http://HOST:PORT or a kube context"
+            ),
+            source => Ok(source),
         }
     }
 }
@@ -89,7 +87,7 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = "write dns://HOST:PORT or grpc://HOST:PORT";
+        let form = "write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT";
         let uri: Uri = text.parse().map_err(|error| format!("{error}: {form}"))?;
         let host =
             uri.host().filter(|host| !host.is_empty()).ok_or_else(|| format!("no host in it: {form}"))?;
@@ -130,15 +128,6 @@ impl fmt::Display for Server {
     }
 }
 
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Files(files) => write!(f, "Facts from {files}"),
-            Self::Server(server) => write!(f, "Facts from {server}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +135,8 @@ mod tests {
     #[test]
     fn words_after_the_files_are_taken_off() {
         let split = |files: &[&str]| {
-            let mut options = SourceOptions { file: files.iter().map(PathBuf::from).collect(), server: None };
+            let file = files.iter().map(PathBuf::from).collect();
+            let mut options = SourceOptions { file, server: None, kube: KubeOptions::default() };
             (options.split_off_words(2), options.file.len())
         };
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -179,7 +169,10 @@ mod tests {
         for text in ["127.0.0.1:5300", "udp://127.0.0.1", "dns://", "dns://host/path", "dns://host:99999", ""]
         {
             let error = text.parse::<Server>().unwrap_err();
-            assert!(error.ends_with("write dns://HOST:PORT or grpc://HOST:PORT"), "{text}: {error}");
+            assert!(
+                error.ends_with("write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT"),
+                "{text}: {error}"
+            );
         }
     }
 }

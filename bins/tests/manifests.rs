@@ -368,15 +368,15 @@ fn lists_json_and_pipes_are_manifests_too() {
     let folder = folder(&[("app.json", list)]);
     assert_eq!(answer(folder.path(), "app.z.example", &["west=app.json"]), ["192.0.2.4"]);
     let mut command = program("mci");
-    command.args(["resolve", "app.z.example", "--short", "--file", "west=-"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.args(["state", "--file", "west=-", "-o", "json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "192.0.2.4\n");
+    let state: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(state["hostnames"][0]["endpoints"][0]["addresses"][0], "192.0.2.4");
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "Of the manifests: 2 assumptions; mci validate west=/dev/stdin tells them\n",
+        "Facts from west=/dev/stdin\nOf the manifests: 2 assumptions; mci validate west=/dev/stdin tells them\n",
         "ready, and in namespace default"
     );
 }

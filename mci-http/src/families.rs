@@ -17,6 +17,8 @@ pub enum Kind {
     Counter,
     /// It goes up and down.
     Gauge,
+    /// How often what was how large.
+    Histogram,
 }
 
 /// Series of one name.
@@ -29,25 +31,64 @@ pub struct Family {
     /// What its values do.
     pub kind: Kind,
     /// Labels and values. What is gone is not listed, and so has no series.
-    pub series: Vec<(Vec<(&'static str, String)>, f64)>,
+    pub series: Vec<(Labels, f64)>,
+    /// Labels and distributions, of a histogram.
+    pub distributions: Vec<(Labels, Distribution)>,
+}
+
+/// The labels of one series.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// How often what was how large.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// How many there were.
+    pub count: u64,
+    /// What they add up to.
+    pub sum: f64,
+    /// Upper bounds, each with how many were at most so large; without the one that has no bound.
+    pub at_most: Vec<(f64, u64)>,
 }
 
 impl Family {
     /// A family that grows.
     pub fn counter(name: &'static str, help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Counter, series: Vec::new() }
+        Self::of(name, help, Kind::Counter)
     }
 
     /// A family that goes up and down.
     pub fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Gauge, series: Vec::new() }
+        Self::of(name, help, Kind::Gauge)
+    }
+
+    /// A family of distributions.
+    pub fn histogram(name: &'static str, help: &'static str) -> Self {
+        Self::of(name, help, Kind::Histogram)
+    }
+
+    fn of(name: &'static str, help: &'static str, kind: Kind) -> Self {
+        Self { name, help, kind, series: Vec::new(), distributions: Vec::new() }
+    }
+
+    /// With one more distribution, of a histogram.
+    pub fn distributed<const N: usize>(
+        mut self,
+        labels: [(&'static str, &str); N],
+        distribution: Distribution,
+    ) -> Self {
+        self.distributions.push((owned(labels), distribution));
+        self
     }
 
     /// With one more series.
     pub fn with<const N: usize>(mut self, labels: [(&'static str, &str); N], value: f64) -> Self {
-        self.series.push((labels.map(|(name, value)| (name, value.to_owned())).into(), value));
+        self.series.push((owned(labels), value));
         self
     }
+}
+
+fn owned<const N: usize>(labels: [(&'static str, &str); N]) -> Labels {
+    labels.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// Tells its families whenever it is scraped; it must not block.
@@ -78,16 +119,30 @@ impl Collector for Families {
 
 /// Writes one family.
 pub(crate) fn encode(encoder: &mut DescriptorEncoder<'_>, family: &Family) -> Result<(), Error> {
-    let Family { name, help, kind, series } = family;
+    let Family { name, help, kind, series, distributions } = family;
     let metric_type = match kind {
         Kind::Counter => MetricType::Counter,
         Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram => MetricType::Histogram,
     };
     let mut family = encoder.encode_descriptor(name, help, None, metric_type)?;
     let write = |metric: &mut MetricEncoder<'_>, value: f64| match kind {
         Kind::Counter => metric.encode_counter::<NoLabelSet, _, u64>(&Value(value), None),
-        Kind::Gauge => metric.encode_gauge(&Value(value)),
+        // A value without a distribution is no series of a histogram.
+        Kind::Gauge | Kind::Histogram => metric.encode_gauge(&Value(value)),
     };
+    for (labels, Distribution { count, sum, at_most }) in distributions {
+        // Cumulative as they come, while each bucket is asked for by itself.
+        let mut below = 0;
+        let bucket = |(bound, at_most): &(f64, u64)| {
+            let inside = at_most.saturating_sub(below);
+            below = *at_most;
+            (*bound, inside)
+        };
+        let mut buckets: Vec<(f64, u64)> = at_most.iter().map(bucket).collect();
+        buckets.push((f64::INFINITY, count.saturating_sub(below)));
+        family.encode_family(labels)?.encode_histogram::<NoLabelSet>(*sum, *count, &buckets, None)?;
+    }
     for (labels, value) in series {
         if labels.is_empty() {
             write(&mut family, *value)?;

@@ -1,5 +1,6 @@
 //! What must hold before a process is ready, by name and with reasons.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ type Check = dyn Fn() -> Result<(), String> + Send + Sync;
 /// ```
 #[derive(Clone, Default)]
 pub struct Readiness {
-    conditions: Vec<(&'static str, bool, Arc<Check>)>,
+    conditions: Vec<(Cow<'static, str>, bool, Arc<Check>)>,
 }
 
 /// What one condition says now.
@@ -27,7 +28,7 @@ pub struct Readiness {
 #[non_exhaustive]
 pub struct Condition {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Whether it holds.
     pub ok: bool,
     /// Whether the process is unready without it.
@@ -46,28 +47,28 @@ impl Readiness {
     /// Without this the process is not ready. `check` must not block: it says why it does not hold.
     pub fn require(
         mut self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.conditions.push((name, true, Arc::new(check)));
+        self.conditions.push((name.into(), true, Arc::new(check)));
         self
     }
 
     /// This is shown, and the process is ready without it.
     pub fn detail(
         mut self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.conditions.push((name, false, Arc::new(check)));
+        self.conditions.push((name.into(), false, Arc::new(check)));
         self
     }
 
     /// What every condition says now, in the order they were given.
     pub fn conditions(&self) -> Vec<Condition> {
-        let look = |(name, required, check): &(&'static str, bool, Arc<Check>)| {
+        let look = |(name, required, check): &(Cow<'static, str>, bool, Arc<Check>)| {
             let why = check().err();
-            Condition { name, ok: why.is_none(), required: *required, why }
+            Condition { name: name.clone(), ok: why.is_none(), required: *required, why }
         };
         self.conditions.iter().map(look).collect()
     }

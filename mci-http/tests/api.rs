@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use mci_core::state_file::StateFile;
 use mci_core::{Live, Snapshot};
 use mci_http::api::{ClusterDetail, Details, SourceDetail, api};
-use mci_http::families::{Families, Family};
+use mci_http::families::{Distribution, Families, Family};
 use mci_http::metrics::Format;
 use mci_http::{Exposition, Readiness, routes};
 use serde_json::{Value, json};
@@ -140,12 +140,20 @@ async fn the_metrics_of_components_stand_beside_those_of_the_process() {
         vec![
             Family::counter("mci_writes", "Writes").with([("kind", "HostnameCache")], 7.0),
             Family::gauge("mci_age_seconds", "Age").with([], 0.25),
+            Family::histogram("mci_took_seconds", "How long").distributed(
+                [("stage", "write")],
+                Distribution { count: 4, sum: 1.5, at_most: vec![(0.1, 1), (1.0, 3)] },
+            ),
         ]
     });
     let exposition = Exposition::of_process("1.2.3").and(families);
     let text = exposition.text(Format::Prometheus);
     assert!(text.contains("mci_writes_total{kind=\"HostnameCache\"} 7\n"), "{text}");
     assert!(text.contains("mci_age_seconds 0.25\n"), "{text}");
+    assert!(text.contains("mci_took_seconds_bucket{le=\"0.1\",stage=\"write\"} 1\n"), "{text}");
+    assert!(text.contains("mci_took_seconds_bucket{le=\"1.0\",stage=\"write\"} 3\n"), "{text}");
+    assert!(text.contains("mci_took_seconds_bucket{le=\"+Inf\",stage=\"write\"} 4\n"), "{text}");
+    assert!(text.contains("mci_took_seconds_count{stage=\"write\"} 4\n"), "{text}");
     assert!(text.contains("mci_build_info{version=\"1.2.3\"} 1\n"), "{text}");
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let response = routes(Readiness::new(), Some(exposition)).oneshot(request).await.unwrap();

@@ -30,7 +30,7 @@ impl Decoding {
     }
 
     /// An object, unless it is nobody's.
-    fn own<K: names::DerivedName + kube::Resource>(&self, object: K) -> Option<K> {
+    pub(crate) fn own<K: names::DerivedName + kube::Resource>(&self, object: K) -> Option<K> {
         if names::is_ours(&object) {
             return Some(object);
         }

@@ -32,6 +32,22 @@ pub fn cluster_cache(cluster: &ClusterId, shard: Shard) -> String {
     name
 }
 
+/// What the names of all shards of a cluster begin with.
+pub(crate) fn cluster_caches_of(cluster: &ClusterId) -> String {
+    let mut name = derived('c', cluster.as_str());
+    name.push_str("-s");
+    name
+}
+
+/// Whether a name has the shape of those that are derived from content: the application before this one had others.
+pub(crate) fn is_derived_shape(kind: char, name: &str) -> bool {
+    let Some((head, hash)) = name.rsplit_once('-') else { return false };
+    let mut head = head.chars();
+    (head.next(), head.next()) == (Some(kind), Some('-'))
+        && hash.len() == READABLE
+        && hash.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The name of an object's ResourceCache.
 pub fn resource_cache(object: &ObjectName) -> String {
     derived('r', &canonical(object))

@@ -25,13 +25,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// No wait is longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Proofs come often, so that a test need not wait for them.
 const TIMING: Timing = Timing {
     proof: Duration::from_millis(400),
     relist: Duration::from_hours(1),
-    watch: Duration::from_secs(60),
+    watch: Duration::from_mins(1),
     deadline: Duration::from_secs(2),
     page: 3,
 };

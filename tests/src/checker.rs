@@ -1,6 +1,6 @@
 //! None failed, none wrong: exchanges held against a table, written by hand, of what was right when.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::load::{Answer, Exchange};
@@ -17,6 +17,8 @@ struct Phase {
 #[derive(Clone, Debug)]
 pub struct Checker {
     phases: Vec<Phase>,
+    /// How long what was right may still be answered, from an instant on.
+    delays: Vec<(Instant, Duration)>,
     delay: Duration,
 }
 
@@ -34,7 +36,18 @@ pub struct Verdict {
 impl Checker {
     /// A table in which what was right may still be answered for `delay`.
     pub fn new(delay: Duration) -> Self {
-        Checker { phases: Vec::new(), delay }
+        Checker { phases: Vec::new(), delays: Vec::new(), delay }
+    }
+
+    /// From this instant on, another delay is allowed, for example while a leader is dead.
+    #[track_caller]
+    pub fn delay(mut self, from: Instant, delay: Duration) -> Self {
+        assert!(
+            self.delays.last().is_none_or(|last| last.0 <= from),
+            "a delay begins before the one before it"
+        );
+        self.delays.push((from, delay));
+        self
     }
 
     /// From this instant, these are the right answers.
@@ -58,7 +71,7 @@ impl Checker {
         let mut verdict = Verdict { asked: exchanges.len(), ..Verdict::default() };
         for exchange in exchanges {
             // What was right at an instant from here to there may be the answer.
-            let from = exchange.received.checked_sub(self.delay).unwrap_or(exchange.sent).min(exchange.sent);
+            let from = self.oldest(exchange);
             let (phases, right): (Vec<&str>, bool) = self.phases_between(from, exchange.received).fold(
                 (Vec::new(), false),
                 |(mut names, right), phase| {
@@ -89,6 +102,20 @@ impl Checker {
         verdict
     }
 
+    /// The earliest instant whose right answer this exchange may have: that of the longest delay that was allowed at
+    /// some time between sending and receiving.
+    fn oldest(&self, exchange: &Exchange) -> Instant {
+        let before = self.delays.iter().rev().find(|(from, _)| *from <= exchange.sent);
+        let meanwhile =
+            self.delays.iter().filter(|(from, _)| exchange.sent < *from && *from <= exchange.received);
+        let allowed =
+            meanwhile.map(|(_, delay)| *delay).chain([before.map_or(self.delay, |(_, delay)| *delay)]);
+        let delay = allowed.max().expect("one is always there");
+        // A delay without a limit goes back to the beginning.
+        let beginning = self.phases.first().map_or(exchange.sent, |first| first.from);
+        exchange.received.checked_sub(delay).unwrap_or(beginning).min(exchange.sent)
+    }
+
     fn phases_between(&self, from: Instant, to: Instant) -> impl Iterator<Item = &Phase> {
         self.phases.iter().enumerate().filter_map(move |(index, phase)| {
             let end = self.phases.get(index + 1).map(|next| next.from);
@@ -97,20 +124,31 @@ impl Checker {
     }
 }
 
-impl Verdict {
-    /// Fails where one failed or was wrong, or where fewer were asked than make a test.
-    #[track_caller]
-    pub fn assert_none_failed_none_wrong(&self, at_least: usize) {
-        let mut text = String::new();
+impl fmt::Display for Verdict {
+    /// What failed and what was wrong, the first of each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (what, lines) in [("failed", &self.failed), ("wrong", &self.wrong)] {
             if !lines.is_empty() {
-                let _ = writeln!(text, "{} of {} {what}; the first:", lines.len(), self.asked);
+                writeln!(f, "{} of {} {what}; the first:", lines.len(), self.asked)?;
                 for line in lines.iter().take(10) {
-                    let _ = writeln!(text, "  {line}");
+                    writeln!(f, "  {line}")?;
                 }
             }
         }
-        assert!(text.is_empty(), "{text}");
+        Ok(())
+    }
+}
+
+impl Verdict {
+    /// Whether none failed and none was wrong.
+    pub fn is_clean(&self) -> bool {
+        self.failed.is_empty() && self.wrong.is_empty()
+    }
+
+    /// Fails where one failed or was wrong, or where fewer were asked than make a test.
+    #[track_caller]
+    pub fn assert_none_failed_none_wrong(&self, at_least: usize) {
+        assert!(self.is_clean(), "{self}");
         assert!(self.asked >= at_least, "only {} queries were asked: not enough to say anything", self.asked);
     }
 }
@@ -145,6 +183,26 @@ mod tests {
         let old = exchange(start, 129, 130, west());
         let verdict = table(start).judge(&[fresh, old]);
         assert_eq!((verdict.failed.len(), verdict.wrong.len()), (0, 1), "{verdict:?}");
+    }
+
+    #[test]
+    fn the_delay_is_the_one_that_was_allowed_then() {
+        let start = Instant::now();
+        let table = table(start).delay(start + MS * 110, MS * 60).delay(start + MS * 200, MS * 5);
+        let at = |received| exchange(start, received - 1, received, west());
+        let wrong = |received| table.judge(&[at(received)]).wrong.len();
+        // Until 20 ms after the change in calm, until 60 ms after it in the time of the longer delay.
+        assert_eq!([119, 150, 160, 170, 199, 210].map(wrong), [0, 0, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_delay_without_limit_goes_back_to_the_beginning_and_no_further() {
+        let start = Instant::now();
+        let table = table(start).delay(start + MS * 100, Duration::MAX);
+        let verdict = |answer| table.judge(&[exchange(start, 50_000, 50_001, answer)]);
+        assert!(verdict(west()).is_clean() && verdict(east()).is_clean());
+        assert_eq!(verdict(Answer::addresses(["192.0.2.99"])).wrong.len(), 1);
+        assert_eq!(verdict(Answer::NxDomain).failed.len(), 1);
     }
 
     #[test]

@@ -42,3 +42,4 @@ mod runtime;
 pub mod statistics;
 pub mod wait;
 pub mod wire;
+pub mod world;

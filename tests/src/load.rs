@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<Vec<Exchange>>>,
 }
 
@@ -69,6 +70,9 @@ pub struct Plan {
     pub pause: Duration,
     /// How many ask at once.
     pub clients: usize,
+    /// A server that answers SERVFAIL is passed over, too, while there is another: as resolvers do. One that starts
+    /// and has not synced says so.
+    pub passes_over_servfail: bool,
 }
 
 impl Plan {
@@ -81,43 +85,55 @@ impl Plan {
             rtype: "A".to_owned(),
             pause: Duration::from_millis(3),
             clients: 1,
+            passes_over_servfail: false,
         }
     }
 
     /// Begins.
     pub fn start(self) -> Load {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let threads = (0..self.clients)
             .map(|_| {
-                let (plan, stop) = (self.clone(), Arc::clone(&stop));
+                let (plan, stop, asked) = (self.clone(), Arc::clone(&stop), Arc::clone(&asked));
                 thread::spawn(move || {
                     let mut exchanges = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
                         exchanges.push(plan.exchange());
+                        asked.fetch_add(1, Ordering::Relaxed);
                         thread::sleep(plan.pause);
                     }
                     exchanges
                 })
             })
             .collect();
-        Load { stop, threads }
+        Load { stop, asked, threads }
     }
 
     /// One query, to its end.
     pub fn exchange(&self) -> Exchange {
         let query = Query::new(&self.name, &self.rtype);
         let sent = Instant::now();
-        let octets = self
-            .servers
-            .iter()
-            .find_map(|server| client::udp(*server, &query.octets(), self.patience).expect("loopback works"));
+        let mut answer = Answer::Nothing;
+        for server in &self.servers {
+            let octets = client::udp(*server, &query.octets(), self.patience).expect("loopback works");
+            answer = octets.map_or(Answer::Nothing, |octets| understand(&query, &octets));
+            match &answer {
+                Answer::Nothing => {}
+                Answer::Error(rcode) if self.passes_over_servfail && rcode == "SERVFAIL" => {}
+                _ => break,
+            }
+        }
         let received = Instant::now();
-        let answer = octets.map_or(Answer::Nothing, |octets| understand(&query, &octets));
         Exchange { sent, received, answer }
     }
 }
 
 impl Load {
+    /// How many queries have come to their end so far.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Ends it and returns every exchange, in the order of sending.
     pub fn stop(self) -> Vec<Exchange> {
         self.stop.store(true, Ordering::Relaxed);

@@ -28,7 +28,20 @@ enum Link {
     Passes,
     Delays(Duration),
     Hangs,
+    /// The connections that were the first so many.
+    HangsUpTo(usize),
     Cut,
+}
+
+impl Link {
+    /// Whether nothing goes through the connection of this number, counted from 1.
+    fn hangs(self, number: usize) -> bool {
+        match self {
+            Link::Hangs => true,
+            Link::HangsUpTo(last) => number <= last,
+            Link::Passes | Link::Delays(_) | Link::Cut => false,
+        }
+    }
 }
 
 /// A running proxy; connections through it end with it.
@@ -76,6 +89,11 @@ impl Proxy {
         self.link.send_replace(Link::Hangs);
     }
 
+    /// What is open hangs, and nobody is told; connections that are opened from now on work.
+    pub fn hang_what_is_open(&self) {
+        self.link.send_replace(Link::HangsUpTo(self.accepted()));
+    }
+
     /// Connections are reset, new ones at once.
     pub fn cut(&self) {
         self.link.send_replace(Link::Cut);
@@ -100,8 +118,8 @@ async fn serve(
         tokio::select! {
             client = listener.accept() => {
                 let Ok((client, _)) = client else { continue };
-                accepted.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(connect(client, server, link.clone()));
+                let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
+                connections.spawn(connect(client, number, server, link.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -109,11 +127,11 @@ async fn serve(
 }
 
 /// One connection, to its end or its cut.
-async fn connect(mut client: TcpStream, server: SocketAddr, mut link: watch::Receiver<Link>) {
+async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut link: watch::Receiver<Link>) {
     let mut cut = link.clone();
     let reached = async {
         // One that is accepted while the link hangs reaches nobody until it passes.
-        let _ = link.wait_for(|link| *link != Link::Hangs).await;
+        let _ = link.wait_for(|link| !link.hangs(number)).await;
         TcpStream::connect(server).await
     };
     let is_cut = |link: &Link| *link == Link::Cut;
@@ -134,8 +152,8 @@ async fn connect(mut client: TcpStream, server: SocketAddr, mut link: watch::Rec
         tokio::select! {
             both = async {
                 tokio::try_join!(
-                    carry(client_reads, server_writes, link.clone()),
-                    carry(server_reads, client_writes, link.clone()),
+                    carry(client_reads, server_writes, number, link.clone()),
+                    carry(server_reads, client_writes, number, link.clone()),
                 )
             } => both.is_ok(),
             _ = cut.wait_for(is_cut) => false,
@@ -151,6 +169,7 @@ async fn connect(mut client: TcpStream, server: SocketAddr, mut link: watch::Rec
 async fn carry(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
+    number: usize,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(IN_FLIGHT);
@@ -169,16 +188,16 @@ async fn carry(
             loop {
                 let now = *link.borrow_and_update();
                 match now {
-                    Link::Passes | Link::Cut => break,
+                    now if now.hangs(number) => {
+                        let _ = link.changed().await;
+                    }
+                    Link::Passes | Link::Cut | Link::Hangs | Link::HangsUpTo(_) => break,
                     Link::Delays(time) if came + time <= Instant::now() => break,
                     Link::Delays(time) => {
                         tokio::select! {
                             () = tokio::time::sleep_until(came + time) => {}
                             _ = link.changed() => {}
                         }
-                    }
-                    Link::Hangs => {
-                        let _ = link.changed().await;
                     }
                 }
             }
@@ -248,6 +267,24 @@ mod tests {
             assert_eq!(answer(stream).unwrap(), "two");
         }
         assert_eq!(proxy.accepted(), 2);
+    }
+
+    #[test]
+    fn what_is_open_hangs_and_what_is_opened_later_does_not() {
+        let proxy = Proxy::start(echo());
+        let mut old = connect(&proxy);
+        patient(&old);
+        old.write_all(b"one").unwrap();
+        assert_eq!(answer(&mut old).unwrap(), "one");
+
+        proxy.hang_what_is_open();
+        let mut new = connect(&proxy);
+        patient(&new);
+        new.write_all(b"two").unwrap();
+        assert_eq!(answer(&mut new).unwrap(), "two");
+        old.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        old.write_all(b"three").unwrap();
+        assert_eq!(answer(&mut old).unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 
     #[test]

@@ -4,35 +4,35 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use mci_core::wire::{Facts, Transport};
+use mci_core::wire::{self, Transport};
 use mci_core::{Query, Rcode, RecordType, Share, Snapshot};
 use rand::rngs::SmallRng;
 use serde_json::json;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use super::{Out, say_source, write_json};
+use super::{Out, say_origin, write_data};
 use crate::ask::{Client, Way};
-use crate::cli::{Asked, OutputFormat, Resolve};
+use crate::cli::{Asked, Resolve};
 use crate::dig::{Question, Reply};
-use crate::facts::{hint_at_nearest, load};
+use crate::facts::{Facts, Origin, gather, hint_at_nearest, runtime};
 use crate::progress::during;
-use crate::source::Source;
+use crate::source::{Server, Source};
 
 /// Asks for a name, as dig does.
 pub(crate) fn resolve(arguments: &Resolve, out: Out<'_>) -> anyhow::Result<ExitCode> {
     let asked = Asked::new(arguments.name.as_ref(), arguments.record_type, &arguments.source)?;
     let question = Question::new(asked.name()?, asked.record_type.unwrap_or(RecordType::A))?;
-    let source = asked.source.source()?;
-    let json = arguments.output.format == OutputFormat::Json;
-    let mut backend = Backend::new(&source, arguments.tcp)?;
+    let source = asked.source.source();
+    let format = arguments.output.format;
+    let (mut backend, origin) = Backend::new(&source, arguments.tcp)?;
     if !arguments.short {
-        say_source(out, json, ";; ", &source)?;
+        say_origin(out, format.is_data(), ";; ", &origin)?;
     }
     if let Some(count) = arguments.count {
         let tally = during(&format!("Asking {count} times"), || Tally::of(&mut backend, &question, count))?;
         let exact = backend.exact_shares(&question);
-        if json {
-            write_json(out, &tally.to_json(&exact))?;
+        if format.is_data() {
+            write_data(out, format, &tally.to_json(&exact))?;
         } else {
             tally.write(out, &question, &exact)?;
         }
@@ -40,8 +40,8 @@ pub(crate) fn resolve(arguments: &Resolve, out: Out<'_>) -> anyhow::Result<ExitC
     }
     let begun = Instant::now();
     let answer = backend.ask(&question)?;
-    if json {
-        write_json(out, &answer.reply.to_json())?;
+    if format.is_data() {
+        write_data(out, format, &answer.reply.to_json())?;
     } else if arguments.short {
         for line in answer.reply.answers() {
             writeln!(out, "{line}")?;
@@ -78,15 +78,16 @@ struct Answered {
 }
 
 impl Backend {
-    fn new(source: &Source, tcp: bool) -> anyhow::Result<Self> {
+    fn new(source: &Source, tcp: bool) -> anyhow::Result<(Self, Origin)> {
         Ok(match source {
-            Source::Files(sources) => {
-                Self::State { snapshot: load(sources)?, chance: rand::make_rng(), octets: Vec::new() }
+            Source::Files(_) | Source::Cluster(_) | Source::Server(Server::Http(_)) => {
+                let Facts { snapshot, origin, .. } = gather(source)?;
+                (Self::State { snapshot, chance: rand::make_rng(), octets: Vec::new() }, origin)
             }
-            Source::Server(server) => {
-                let runtime = Builder::new_current_thread().enable_all().build()?;
+            Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
+                let runtime = runtime()?;
                 let client = Box::new(runtime.block_on(Client::connect(server, tcp))?);
-                Self::Server { client, runtime }
+                (Self::Server { client, runtime }, Origin::new(server))
             }
         })
     }
@@ -94,7 +95,8 @@ impl Backend {
     fn ask(&mut self, question: &Question) -> anyhow::Result<Answered> {
         match self {
             Self::State { snapshot, chance, octets } => {
-                let facts: Facts = snapshot.answer(&question.to_octets(0), Transport::Stream, chance, octets);
+                let facts: wire::Facts =
+                    snapshot.answer(&question.to_octets(0), Transport::Stream, chance, octets);
                 let cluster = facts.cluster.and_then(|at| snapshot.cluster_at(at)).map(ToString::to_string);
                 Ok(Answered { reply: Reply::read(octets, 0)?, cluster, way: None })
             }

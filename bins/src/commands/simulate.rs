@@ -7,13 +7,12 @@ use mci_core::simulate::{Difference, Given, differences};
 use mci_core::{Query, RecordType, Snapshot};
 use serde_json::json;
 
-use super::{Out, say_source, write_json};
+use super::{Out, say_origin, write_data};
 use crate::cli::{Asked, OutputFormat, Simulate};
 use crate::colour::verdicts;
-use crate::facts::{hint_at_nearest, hostname, load};
+use crate::facts::{Facts, gather, hint_at_nearest, hostname, load};
 use crate::files::Sources;
 use crate::progress::during;
-use crate::source::Source;
 
 /// How many hostnames are listed for people; programs get all.
 const LISTED: usize = 1_000;
@@ -25,9 +24,9 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
     if given.is_empty() && arguments.to.is_empty() {
         bail!("nothing is assumed: say --down, --gone, --drain, --ready, --unready, or --to FILE…");
     }
-    let sources = asked.source.files("simulate")?;
+    let source = asked.source.of_whole_state("simulate")?;
     let name = asked.name.as_deref().map(hostname).transpose()?;
-    let now = load(&sources)?;
+    let Facts { snapshot: now, origin, .. } = gather(&source)?;
     let to = (!arguments.to.is_empty()).then(|| Sources::new(arguments.to.iter().cloned()));
     let then = to.as_ref().map_or_else(|| Ok(now.clone()), load)?;
     let then = given
@@ -39,13 +38,13 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
         (Some(to), false) => format!("if the state were {to}, and {given}"),
     };
 
-    let json = arguments.output.format == OutputFormat::Json;
-    say_source(out, json, "", &format!("{}; {assumed}", Source::Files(sources)))?;
+    let format = arguments.output.format;
+    say_origin(out, format.is_data(), "", &origin.and(&assumed))?;
     if let Some(name) = name {
         let types = asked.record_type.map_or(vec![RecordType::A, RecordType::AAAA], |one| vec![one]);
         let queries: Vec<Query> = types.into_iter().map(|of| Query::new(name.clone(), of)).collect();
-        if json {
-            one_as_json(out, &queries, &now, &then)?;
+        if format.is_data() {
+            one_as_data(out, format, &queries, &now, &then)?;
         } else {
             one(out, &queries, &now, &then)?;
         }
@@ -57,9 +56,9 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
         return Ok(ExitCode::SUCCESS);
     }
     let changes = during("Comparing the answers", || differences(&now, &then));
-    if json {
+    if format.is_data() {
         let changes: Vec<&Difference> = changes.iter().collect();
-        write_json(out, &json!({ "assumed": assumed, "changes": changes }))?;
+        write_data(out, format, &json!({ "assumed": assumed, "changes": changes }))?;
     } else {
         writeln!(out)?;
         for difference in changes.iter().take(LISTED) {
@@ -107,7 +106,13 @@ fn one(out: Out<'_>, queries: &[Query], now: &Snapshot, then: &Snapshot) -> anyh
     Ok(())
 }
 
-fn one_as_json(out: Out<'_>, queries: &[Query], now: &Snapshot, then: &Snapshot) -> anyhow::Result<()> {
+fn one_as_data(
+    out: Out<'_>,
+    format: OutputFormat,
+    queries: &[Query],
+    now: &Snapshot,
+    then: &Snapshot,
+) -> anyhow::Result<()> {
     let answers: Vec<_> = queries
         .iter()
         .map(|query| {
@@ -122,5 +127,5 @@ fn one_as_json(out: Out<'_>, queries: &[Query], now: &Snapshot, then: &Snapshot)
             })
         })
         .collect();
-    write_json(out, &json!({ "answers": answers }))
+    write_data(out, format, &json!({ "answers": answers }))
 }

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use mci_core::policy::Report;
-use mci_core::state_file::Problem;
 use serde_json::json;
 
-use super::{Out, write_json};
-use crate::cli::{OutputFormat, Test};
+use super::{Out, write_data};
+use crate::cli::Test;
 use crate::colour::verdicts;
-use crate::manifests::{Note, Notes};
+use crate::manifests::Notes;
 use crate::policy::{Read, files, suite};
 use crate::progress::during;
 
@@ -35,18 +34,29 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
     let reports: Vec<Report> =
         during("Running the tests", || suites.iter().map(|it| it.suite.run()).collect());
     let failed: usize = reports.iter().map(Report::failed).sum();
-    if arguments.format == OutputFormat::Json {
-        let of = |notes: fn(&Notes) -> &[Note]| -> Vec<&Problem> {
-            suites.iter().flat_map(|it| notes(&it.notes)).map(|note| &note.text).collect()
-        };
-        let (assumed, warnings) = (of(|notes| &notes.assumed), of(|notes| &notes.warnings));
-        let data =
-            json!({ "passed": failed == 0, "files": reports, "assumed": assumed, "warnings": warnings });
-        write_json(out, &data)?;
+    if arguments.format.is_data() {
+        let notes = Notes::all(suites.iter().map(|it| &it.notes));
+        let data = json!({
+            "passed": failed == 0,
+            "files": reports,
+            "assumed": notes.assumed_texts(),
+            "warnings": notes.warning_texts(),
+        });
+        write_data(out, arguments.format, &data)?;
     } else {
         for (report, Read { notes, .. }) in reports.iter().zip(&suites) {
             writeln!(out, "{}:\n{}", report.file, verdicts(&report.to_string()))?;
-            write_notes(out, notes, report.failed() > 0)?;
+            // All of it where it may be why a test failed.
+            if report.failed() > 0 {
+                write!(out, "{notes}")?;
+            } else if !notes.is_empty() {
+                let Notes { assumed, warnings } = notes;
+                let (assumed, warnings) = (assumed.len(), warnings.len());
+                writeln!(
+                    out,
+                    "of the manifests: assumed {assumed}, warnings {warnings}: mci validate tells them"
+                )?;
+            }
             writeln!(out)?;
         }
         if reports.len() > 1 {
@@ -58,21 +68,4 @@ pub(crate) fn test(arguments: &Test, out: Out<'_>) -> anyhow::Result<ExitCode> {
         fs::write(file, Report::junit_of(&reports)).with_context(|| format!("{file} cannot be written"))?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// All that is to be known of the manifests where a test failed, else how much there is of it.
-fn write_notes(out: Out<'_>, notes: &Notes, all: bool) -> anyhow::Result<()> {
-    let Notes { assumed, warnings } = notes;
-    if all {
-        for Note { text, .. } in assumed {
-            writeln!(out, "assumed: {text}")?;
-        }
-        for Note { text, .. } in warnings {
-            writeln!(out, "warning: {text}")?;
-        }
-    } else if !assumed.is_empty() || !warnings.is_empty() {
-        let (assumed, warnings) = (assumed.len(), warnings.len());
-        writeln!(out, "of the manifests: assumed {assumed}, warnings {warnings}: mci validate tells them")?;
-    }
-    Ok(())
 }

@@ -10,10 +10,11 @@ use mci_core::state_file::reading::Collected;
 use mci_kube::offline::Offline;
 use serde_json::json;
 
-use super::{Out, write_json};
-use crate::cli::{OutputFormat, Validate};
+use super::{Out, write_data};
+use crate::cli::Validate;
 use crate::config;
-use crate::facts::{Facts, facts, headline, summary};
+use crate::facts::{headline, summary};
+use crate::file_facts::{FileFacts, together};
 use crate::files::{Content, Owner, Sources, Unreadable, read, tests_of};
 use crate::manifests::{self, Fleet};
 use crate::policy::{self, is_policy};
@@ -40,7 +41,7 @@ pub(crate) fn validate(arguments: &Validate, out: Out<'_>) -> anyhow::Result<Exi
     let findings = during("Checking", || check(&arguments.files))?;
     let Findings { right, warnings, assumed, problems, count, unreadable } = &findings;
     let wrong = count + unreadable.len();
-    if arguments.output.format == OutputFormat::Json {
+    if arguments.output.format.is_data() {
         let data = json!({
             "valid": wrong == 0,
             "right": right,
@@ -49,7 +50,7 @@ pub(crate) fn validate(arguments: &Validate, out: Out<'_>) -> anyhow::Result<Exi
             "problems": problems,
             "unreadable": unreadable,
         });
-        write_json(out, &data)?;
+        write_data(out, arguments.output.format, &data)?;
         return Ok(ExitCode::from(if wrong == 0 { 0 } else { 2 }));
     }
     for line in right {
@@ -148,9 +149,9 @@ fn check_facts(findings: &mut Findings, contents: &[Content]) {
     }
     let passed_over = fleet.passed_over.iter().map(|file| format!("{file}: passed over: it is no manifest"));
     findings.right.extend(passed_over.filter(|_| !fleet.is_empty()));
-    match facts(&fleet, &states, problems) {
+    match together(&fleet, &states, problems) {
         Err(problems) => findings.wrong(&problems),
-        Ok(Facts { snapshot, warnings, notes, clusters }) => {
+        Ok(FileFacts { snapshot, warnings, notes, clusters }) => {
             let mut names: Vec<&str> = states.iter().map(|content| content.name.as_str()).collect();
             if !fleet.is_empty() {
                 names.push("manifests");

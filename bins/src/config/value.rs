@@ -41,7 +41,8 @@ pub(super) fn duration(
     Some(read)
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A number with `ms`, `s`, `m`, `h` or `d`; seconds where there is none.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

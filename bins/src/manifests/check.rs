@@ -153,7 +153,7 @@ kind: [
                  Cluster, ClusterCache, HostnameCache, ResourceCache, ServiceCache",
             ]
         );
-        assert!(problems(text)[3].starts_with("app.yaml:17: "), "{:?}", problems(text));
+        assert!(problems(text)[3].starts_with("app.yaml:16: "), "{:?}", problems(text));
     }
 
     #[test]

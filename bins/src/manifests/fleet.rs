@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use mci_core::publish::{self, HostnameRule, Kind};
+use mci_core::publish::{self, Kind};
 use mci_core::state_file::reading::{Collected, Text, did_you_mean};
 use mci_core::state_file::{Problem, StateFile};
 use mci_core::{ClusterId, ClusterState, Hostname, Live, Publications, Shard, Snapshot};
@@ -281,20 +281,12 @@ impl Fleet {
 
 impl Cluster {
     fn publishing(&self, zones: &[Hostname]) -> publish::Config {
-        let mut publishing = publish::Config::new(self.objects.cluster.clone());
-        publishing.zones = zones.to_vec();
-        if let Some((_, config)) = &self.config {
-            publishing.zones.extend(config.zones.iter().map(|zone| zone.name.clone()));
-            publishing.hostname_policy = config.hostname_policy.as_ref().map(|entries| {
-                let rule = |entry: &config::PolicyEntry| HostnameRule {
-                    namespaces: entry.namespaces.clone(),
-                    zones: entry.zones.clone(),
-                    ip_overrides: Some(entry.ip_overrides),
-                    max_priority: entry.max_priority.map(i64::from),
-                };
-                entries.iter().map(rule).collect()
-            });
-        }
+        let mut publishing = match &self.config {
+            Some((_, config)) => config.publishing(),
+            None => publish::Config::new(self.objects.cluster.clone()),
+        };
+        publishing.cluster = self.objects.cluster.clone();
+        publishing.zones.extend_from_slice(zones);
         publishing
     }
 }

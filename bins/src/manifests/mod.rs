@@ -18,6 +18,8 @@ mod objects;
 mod placeholders;
 mod publish;
 
+use std::fmt;
+
 use mci_core::Hostname;
 use mci_core::state_file::Problem;
 use mci_kube::manifest;
@@ -41,6 +43,55 @@ pub(crate) struct Notes {
     pub(crate) assumed: Vec<Note>,
     /// What a cluster would complain of.
     pub(crate) warnings: Vec<Note>,
+}
+
+impl Notes {
+    /// Those of several states.
+    pub(crate) fn all<'n>(of: impl Iterator<Item = &'n Self>) -> Self {
+        let mut all = Self::default();
+        for Self { assumed, warnings } in of {
+            all.assumed.extend_from_slice(assumed);
+            all.warnings.extend_from_slice(warnings);
+        }
+        all
+    }
+
+    /// Those that touch certain hostnames.
+    pub(crate) fn of(self, concerns: impl Fn(&Hostname) -> bool) -> Self {
+        let Self { mut assumed, mut warnings } = self;
+        for notes in [&mut assumed, &mut warnings] {
+            notes.retain(|note| note.hostnames.iter().any(&concerns));
+        }
+        Self { assumed, warnings }
+    }
+
+    /// Whether there is nothing to be known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.assumed.is_empty() && self.warnings.is_empty()
+    }
+
+    /// What is assumed, as data.
+    pub(crate) fn assumed_texts(&self) -> Vec<&Problem> {
+        self.assumed.iter().map(|note| &note.text).collect()
+    }
+
+    /// What a cluster would complain of, as data.
+    pub(crate) fn warning_texts(&self) -> Vec<&Problem> {
+        self.warnings.iter().map(|note| &note.text).collect()
+    }
+}
+
+/// A line each.
+impl fmt::Display for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Note { text, .. } in &self.assumed {
+            writeln!(f, "assumed: {text}")?;
+        }
+        for Note { text, .. } in &self.warnings {
+            writeln!(f, "warning: {text}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The text of a manifest; `None` where the file is none.

@@ -40,7 +40,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
     take_zones(&live, &config);
     let metrics = Arc::new(Metrics::new(Arc::clone(&live), env!("CARGO_PKG_VERSION")));
     metrics.count_hostnames(&config.metrics_hostnames);
-    let health = Arc::new(Health::new(Arc::clone(&metrics)));
+    let health = Arc::new(Health::in_cluster(Arc::clone(&metrics)));
     let query_log = Arc::new(QueryLog::new(Arc::clone(&live)));
     query_log.set(config.log.queries.as_ref());
     let observers = Arc::new(Observers { metrics: Arc::clone(&metrics), query_log });
@@ -69,7 +69,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
     let mut tasks = vec![SUPPLY, CONFIGURATION, HTTP, EVENTS];
     tasks.extend(kept.is_some().then_some(SNAPSHOT_FILE));
     tasks.extend(config.grpc_tls.is_some().then_some(CERTIFICATES));
-    let mut readiness = health.cluster_readiness(Arc::clone(&live), &tasks);
+    let mut readiness = health.readiness(Arc::clone(&live), &tasks);
     for watch in gauges.watches.clone() {
         readiness = readiness.detail(watch.name(), move || current(&watch));
     }

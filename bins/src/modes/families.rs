@@ -52,12 +52,12 @@ pub(super) fn decoding(decoding: &Decoding) -> Vec<Family> {
 }
 
 /// Writes by kind, lane, what was done and what came of it.
-pub(super) fn writes(writers: &[(&'static str, Arc<Counters>)]) -> Family {
+pub(super) fn writes<'a>(writers: impl IntoIterator<Item = (&'static str, &'a Counters)>) -> Family {
     let mut family = Family::counter("mci_writes", "Writes to the API server, and what came of them");
     for (kind, counters) in writers {
         for (lane, act, outcome, count) in counters.all() {
             let labels = [
-                ("kind", *kind),
+                ("kind", kind),
                 ("lane", lane.as_str()),
                 ("act", act.as_str()),
                 ("outcome", outcome.as_str()),

@@ -157,12 +157,15 @@ fn serve_http(
     Ok(())
 }
 
-/// Whether a watch has seen everything once, and why it does not follow now.
-fn synced(progress: &Progress) -> Result<(), String> {
-    if progress.is_synced() { Ok(()) } else { Err(format!("{}: {}", progress.name(), progress.state())) }
+/// Ready is who has seen everything once; that a watch does not follow now is shown, and decides nothing.
+fn watched(readiness: Readiness, watch: Arc<Progress>) -> Readiness {
+    let (name, of_detail) = (watch.name(), Arc::clone(&watch));
+    readiness
+        .require(name, move || if watch.is_synced() { Ok(()) } else { Err(watch.state().to_string()) })
+        .detail(format!("{name} now"), move || current(&of_detail))
 }
 
-/// The same, for what is shown and does not decide.
+/// Why a watch does not follow now.
 fn current(progress: &Progress) -> Result<(), String> {
     let state = progress.state();
     if state.is_current() {

@@ -11,7 +11,7 @@ use mci_kube::lease::Claim;
 use mci_kube::orchestrator::{Gauges, LEASE, Options, Orchestrator, Settings};
 
 use super::families::{decoding, leadership, number, watches, writes};
-use super::{CONFIGURATION, Start, current, leader, run, serve_http, synced};
+use super::{CONFIGURATION, Start, leader, run, serve_http, watched};
 use crate::cli;
 use crate::config::Config;
 use crate::serve::HTTP;
@@ -38,9 +38,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
 
     let mut readiness = health.tasks(&[CONFIGURATION, HTTP]);
     for watch in gauges.watches.clone() {
-        let of_detail = Arc::clone(&watch);
-        let name = watch.name();
-        readiness = readiness.require(name, move || synced(&watch)).detail(name, move || current(&of_detail));
+        readiness = watched(readiness, watch);
     }
     let exposition = Exposition::of_process(env!("CARGO_PKG_VERSION"))
         .and(Families::new(families(gauges, claim)))
@@ -69,7 +67,7 @@ fn families(gauges: Gauges, claim: Claim) -> impl Fn() -> Vec<Family> {
     move || {
         let mut families = watches(&gauges.watches);
         families.extend(decoding(&gauges.decoding));
-        families.push(writes(&gauges.writes));
+        families.push(writes(gauges.writes.iter().map(|(kind, counters)| (*kind, &**counters))));
         families.extend(leadership(&claim));
         let judged = gauges.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut states = Family::gauge("mci_cluster_state", "1 where it is so: alive, stale or gone");

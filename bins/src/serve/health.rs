@@ -16,9 +16,26 @@ use crate::supervise::Restarts;
 pub(crate) struct Health {
     /// Of a process that answers DNS.
     metrics: Option<Arc<Metrics>>,
+    follows: Follows,
     /// Versions of a configuration that were applied, unchanged and refused.
     reloads: [AtomicU64; 3],
     state: Mutex<State>,
+}
+
+/// What is read again while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    StateFiles,
+    Configuration,
+}
+
+impl Follows {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::StateFiles => "state files",
+            Self::Configuration => "configuration",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,12 +55,21 @@ struct Ailment {
 
 impl Health {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics: Some(metrics), reloads: Default::default(), state: Mutex::default() }
+        Self::of(Some(metrics), Follows::StateFiles)
+    }
+
+    /// Of a process that answers DNS from an API server.
+    pub(crate) fn in_cluster(metrics: Arc<Metrics>) -> Self {
+        Self::of(Some(metrics), Follows::Configuration)
     }
 
     /// Of a process that answers no DNS.
     pub(crate) fn of_component() -> Self {
-        Self { metrics: None, reloads: Default::default(), state: Mutex::default() }
+        Self::of(None, Follows::Configuration)
+    }
+
+    fn of(metrics: Option<Arc<Metrics>>, follows: Follows) -> Self {
+        Self { metrics, follows, reloads: Default::default(), state: Mutex::default() }
     }
 
     /// The state is served from now on; `changed`: it differs from the one before.
@@ -73,8 +99,10 @@ impl Health {
     }
 
     fn reloaded(&self, result: Reload) {
-        if let Some(metrics) = &self.metrics {
-            metrics.state_file_reloaded(result);
+        match (&self.metrics, self.follows) {
+            (Some(metrics), Follows::StateFiles) => metrics.state_file_reloaded(result),
+            (Some(metrics), Follows::Configuration) => metrics.config_reloaded(result),
+            (None, _) => {}
         }
         let [applied, unchanged, refused] = &self.reloads;
         let counter = match result {
@@ -89,7 +117,7 @@ impl Health {
     pub(crate) fn families(self: &Arc<Self>) -> Families {
         let health = Arc::clone(self);
         Families::new(move || {
-            let mut reloads = Family::counter("mci_configuration_reloads", "Configurations read again");
+            let mut reloads = Family::counter("mci_config_reloads", "Configurations read again");
             for (result, counter) in ["applied", "unchanged", "refused"].into_iter().zip(&health.reloads) {
                 reloads = reloads.with([("result", result)], count(counter.load(Ordering::Relaxed)));
             }
@@ -104,27 +132,21 @@ impl Health {
 
     /// What `/readyz` shows: nothing but a snapshot is required for answers.
     pub(crate) fn readiness(self: &Arc<Self>, live: Arc<Live>, tasks: &[&'static str]) -> Readiness {
-        self.read_from("state files", Readiness::new().require("snapshot", answers(live)), tasks)
-    }
-
-    /// The same of a process that answers from an API server.
-    pub(crate) fn cluster_readiness(self: &Arc<Self>, live: Arc<Live>, tasks: &[&'static str]) -> Readiness {
-        self.read_from("configuration", Readiness::new().require("snapshot", answers(live)), tasks)
+        let answers = move || {
+            if live.load().is_ready() { Ok(()) } else { Err("no state has been taken yet".to_owned()) }
+        };
+        self.tasks_beside(Readiness::new().require("snapshot", answers), tasks)
     }
 
     /// What `/readyz` shows of the tasks of a process that answers no DNS.
     pub(crate) fn tasks(self: &Arc<Self>, tasks: &[&'static str]) -> Readiness {
-        self.read_from("configuration", Readiness::new(), tasks)
+        self.tasks_beside(Readiness::new(), tasks)
     }
 
-    fn read_from(
-        self: &Arc<Self>,
-        files: &'static str,
-        readiness: Readiness,
-        tasks: &[&'static str],
-    ) -> Readiness {
+    fn tasks_beside(self: &Arc<Self>, readiness: Readiness, tasks: &[&'static str]) -> Readiness {
         let of_files = Arc::clone(self);
-        let readiness = readiness.detail(files, move || of_files.state().refused.clone().map_or(Ok(()), Err));
+        let refused = move || of_files.state().refused.clone().map_or(Ok(()), Err);
+        let readiness = readiness.detail(self.follows.name(), refused);
         tasks.iter().fold(readiness, |readiness, task| {
             let (health, task) = (Arc::clone(self), *task);
             readiness.detail(task, move || health.task(task))
@@ -143,10 +165,6 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn answers(live: Arc<Live>) -> impl Fn() -> Result<(), String> {
-    move || if live.load().is_ready() { Ok(()) } else { Err("no state has been taken yet".to_owned()) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts fit into 53 bits")]

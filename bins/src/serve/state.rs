@@ -12,7 +12,8 @@ use tracing::{error, info, warn};
 
 use super::change_log;
 use super::health::Health;
-use crate::facts::{Facts, headline, parse};
+use crate::facts::headline;
+use crate::file_facts::{FileFacts, parse};
 use crate::files::{Content, Sources, Unreadable};
 use crate::manifests::Note;
 
@@ -36,7 +37,7 @@ impl Served {
     /// Serves `contents` from now on, whole and at once; or says all that is wrong with them and changes nothing.
     pub(crate) fn take(&self, contents: Vec<Content>) -> Result<Changes, Problems> {
         let hash = hash(&contents);
-        let Facts { snapshot, warnings, notes, clusters: _ } = parse(&contents)?;
+        let FileFacts { snapshot, warnings, notes, clusters: _ } = parse(&contents)?;
         drop(contents);
         self.taken.store(hash, Ordering::Relaxed);
         for warning in warnings {

@@ -255,12 +255,18 @@ impl Publisher {
         self.statuses.iter()
     }
 
+    /// The status of one GSLB, as of the last update.
+    pub fn status(&self, gslb: &GslbName) -> Option<&Status> {
+        self.statuses.get(gslb)
+    }
+
     /// The GSLB that a hostname is published for, and those that would like to have it too.
     pub fn claimants(&self, hostname: &Hostname) -> impl Iterator<Item = &GslbName> {
         self.claims.claimants(hostname)
     }
 
-    fn names_of(&self, kind: Kind) -> Vec<ObjectName> {
+    /// The names of all objects of a kind that are known.
+    pub fn names_of(&self, kind: Kind) -> Vec<ObjectName> {
         match kind {
             Kind::Gslb(group) => {
                 let of_group = self.gslbs.keys().filter(|name| name.group == group);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use mci_core::{ClusterState, ExplainedEndpoint, Hostname, Live, Possible, Query, RecordType, Snapshot};
+use mci_core::{Condition, Hostname, Live, Snapshot};
 
 /// The label of what lies outside every zone.
 pub(crate) const OUTSIDE: &str = "-";
@@ -53,7 +53,7 @@ impl Summary {
                 zones.insert(zone.to_owned(), Conditions::default());
             }
             let conditions = zones.get_mut(zone).expect("inserted above");
-            count(conditions, snapshot, hostname);
+            count(conditions, snapshot, &hostname);
         }
         Self { digest: snapshot.digest(), zones }
     }
@@ -73,28 +73,13 @@ fn longest<'a>(mut name: &[u8], apexes: &'a HashMap<&[u8], String>) -> Option<&'
     }
 }
 
-fn count(conditions: &mut Conditions, snapshot: &Snapshot, hostname: Hostname) {
-    let explained = snapshot.explain(&Query::new(hostname.clone(), RecordType::A));
-    let possible = [explained.answer, snapshot.possible(&Query::new(hostname, RecordType::AAAA))];
-    if explained.endpoints.iter().all(|endpoint| endpoint.state == ClusterState::Gone) {
-        // It does not exist (R12), until a cluster that is gone comes back.
-        return;
-    }
-    if possible.iter().any(Possible::is_answered) {
-        conditions.answered += 1;
-        let mut clusters: Vec<_> =
-            possible.iter().flat_map(|possible| &possible.shares).map(|share| &share.cluster).collect();
-        clusters.sort_unstable();
-        clusters.dedup();
-        conditions.single_cluster += u64::from(clusters.len() == 1);
-        conditions.stale += u64::from(possible.iter().any(|possible| possible.stale));
-    } else {
-        conditions.unanswerable += 1;
-    }
-    let is_drained = |endpoint: &ExplainedEndpoint| {
-        endpoint.state != ClusterState::Gone && (endpoint.weight == 0 || endpoint.held_back.is_some())
-    };
-    conditions.drained += u64::from(explained.endpoints.iter().any(is_drained));
+fn count(conditions: &mut Conditions, snapshot: &Snapshot, hostname: &Hostname) {
+    let Some(Condition { answered, single_cluster, stale, drained }) = snapshot.condition(hostname) else { return };
+    conditions.answered += u64::from(answered);
+    conditions.unanswerable += u64::from(!answered);
+    conditions.single_cluster += u64::from(single_cluster);
+    conditions.stale += u64::from(stale);
+    conditions.drained += u64::from(drained);
 }
 
 /// The summary of the snapshot that is served.

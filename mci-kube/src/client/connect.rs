@@ -162,10 +162,8 @@ fn client_of(mut config: kube::Config, origin: &str, component: &str) -> Result<
 
     // A token in the file itself goes before a token's file, as in kubectl; only the file can change under us.
     let watched = if config.auth_info.token.is_none() { config.auth_info.token_file.take() } else { None };
-    let file_token = watched
-        .map(|path| FileTokenLayer::new(PathBuf::from(path)))
-        .transpose()
-        .map_err(|problem| unusable(problem))?;
+    let file_token =
+        watched.map(|path| FileTokenLayer::new(PathBuf::from(path))).transpose().map_err(unusable)?;
 
     let mut http = HttpConnector::new();
     http.enforce_http(false);

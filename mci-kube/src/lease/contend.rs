@@ -50,13 +50,13 @@ impl Contender {
     /// Runs until `stop`; then it releases what it holds.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let step = self.election.next(Instant::now());
+            let todo = self.election.next(Instant::now());
             let end = self.election.tenure(Instant::now()).map(|(_, until)| until);
             let claim = self.claim.clone();
             tokio::select! {
                 // A stop does not wait for a request: what it did is found out by the release.
                 () = stop.cancelled() => break,
-                () = self.act(step) => {}
+                () = self.act(todo) => {}
                 // The end of a tenure is told when it comes, whatever is being waited for.
                 lapsed = lapse(&claim, end) => match lapsed {},
             }

@@ -11,6 +11,7 @@
 
 mod clusters;
 mod hostnames;
+mod once;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub(crate) use self::once::shards;
+pub use self::once::{Facts, once};
 use self::state::State;
 use crate::client::ClusterClient;
 use crate::decode::{self, ClusterItem, Decoding, HostnameItem};

@@ -255,6 +255,6 @@ fn restore(edit: &mut Edit, file: &Snapshot) {
     }
 }
 
-fn unix_now() -> u64 {
+pub(super) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

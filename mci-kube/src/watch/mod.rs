@@ -19,6 +19,7 @@
 
 mod held;
 mod lines;
+mod once;
 mod progress;
 mod run;
 mod wire;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+pub(crate) use self::once::once;
 pub use self::progress::{Progress, Relist, State};
 pub use self::run::watch;
 

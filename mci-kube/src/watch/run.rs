@@ -126,7 +126,7 @@ impl<T, D: Fn(&RawValue) -> Result<T, String>> Task<'_, T, D> {
 
     /// Everything there is, page by page.
     async fn list(&mut self, reason: Relist) -> Result<(), Stop> {
-        let mut held = HashMap::new();
+        let mut there = HashMap::new();
         let mut items = Vec::new();
         let mut malformed = Vec::new();
         let mut next: Option<String> = None;
@@ -141,7 +141,7 @@ impl<T, D: Fn(&RawValue) -> Result<T, String>> Task<'_, T, D> {
             let page = Page::read(&body)?;
             for object in page.items() {
                 let head = Head::read(object)?;
-                held.insert(head.key.clone(), head.version);
+                there.insert(head.key.clone(), head.version);
                 match self.decode(head, object) {
                     Ok(observed) => items.push(observed),
                     Err(fault) => malformed.push(fault),
@@ -155,7 +155,7 @@ impl<T, D: Fn(&RawValue) -> Result<T, String>> Task<'_, T, D> {
         };
         self.malformed.now = malformed.iter().map(|fault| fault.key.clone()).collect();
         self.progress.set_malformed_now(self.malformed.now.len());
-        let vanished = self.held.replace(held, version);
+        let vanished = self.held.replace(there, version);
         let first = reason == Relist::Start;
         if !first && reason != Relist::Scheduled {
             let (source, gone) = (self.source.name(), vanished.len());
@@ -432,7 +432,7 @@ fn prove_after(whole: Duration) -> Duration {
 }
 
 /// Percent-encodes what a query's value may not hold.
-fn encode(value: &str) -> String {
+pub(super) fn encode(value: &str) -> String {
     use std::fmt::Write;
     let mut encoded = String::with_capacity(value.len());
     for octet in value.bytes() {

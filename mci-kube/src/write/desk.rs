@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Lane, Part, Wanted};
-use crate::pause::Pause;
+use super::entry::{Done, Entry, Job, SeenObject, Want};
+use super::{Lane, Wanted};
 use crate::watch::{Batch, Change, ObjectKey, Observed, Relist, Version};
 
 /// Between two writes of an object that the API server keeps otherwise than we write it.
@@ -71,13 +71,15 @@ impl<W: Wanted> Desk<W> {
     }
 
     /// The object should be so. What waits to be written for it is replaced.
+    #[expect(clippy::needless_pass_by_value, reason = "who says what it wants is done with the key")]
     pub fn want(&self, key: ObjectKey, wanted: W, lane: Lane) {
-        self.change(|state| state.want(key, Want::This(wanted, lane)));
+        self.change(|state| state.want(&key, Want::This(wanted, lane)));
     }
 
     /// There should be no such object. Once it is gone it is forgotten: if someone makes it again it is a stranger.
+    #[expect(clippy::needless_pass_by_value, reason = "who says what it wants is done with the key")]
     pub fn want_nothing(&self, key: ObjectKey, lane: Lane) {
-        self.change(|state| state.want(key, Want::Nothing(lane)));
+        self.change(|state| state.want(&key, Want::Nothing(lane)));
     }
 
     /// Nothing is said of that object any more: it is a stranger.
@@ -167,163 +169,6 @@ impl<W: Wanted> Desk<W> {
     }
 }
 
-/// One thing to do.
-#[derive(Debug, PartialEq)]
-pub(super) struct Job<O> {
-    pub(super) key: ObjectKey,
-    pub(super) action: Action<O>,
-}
-
-/// What to do.
-#[derive(Debug, PartialEq)]
-pub(super) enum Action<O> {
-    Create(O),
-    /// The object has the version in its metadata.
-    Replace(O),
-    Apply(O),
-    Delete {
-        uid: Box<str>,
-        version: Version,
-    },
-    Look,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) enum Done<S> {
-    /// The API server has it so now. It cannot always be read.
-    Wrote(SeenObject<S>),
-    Deleted,
-    /// It was looked at.
-    Looked(Option<SeenObject<S>>),
-    /// It is not as it was seen last, or what became of the write is unknown: look again.
-    LookAgain,
-    /// The same may succeed later.
-    Later(Duration),
-    /// The same will never succeed.
-    Refused,
-    /// It was not tried.
-    NotTried,
-}
-
-/// An object that is there.
-#[derive(Debug)]
-pub(super) struct SeenObject<S> {
-    pub(super) version: Version,
-    pub(super) uid: Box<str>,
-    /// Nothing if it cannot be read.
-    pub(super) value: Option<S>,
-}
-
-enum Want<W> {
-    Unsaid,
-    Nothing(Lane),
-    This(W, Lane),
-}
-
-struct Entry<W: Wanted> {
-    want: Want<W>,
-    seen: Option<SeenObject<W::Seen>>,
-    /// What is not newer than this is an echo of what we know.
-    floor: Version,
-    queued: Option<Lane>,
-    asleep: Option<Instant>,
-    in_flight: bool,
-    look: bool,
-    refused: bool,
-    /// The floor when what is in flight was decided.
-    asked: Version,
-    /// Something else is wanted than when what is in flight was decided.
-    reworded: bool,
-    /// Nothing was said or seen since our own last write but the answer to it.
-    echo: bool,
-    /// When it may be written again.
-    rested: Option<Instant>,
-    pause: Pause,
-    conflicts: u32,
-}
-
-impl<W: Wanted> Default for Entry<W> {
-    fn default() -> Self {
-        Self {
-            want: Want::Unsaid,
-            seen: None,
-            floor: Version(0),
-            queued: None,
-            asleep: None,
-            in_flight: false,
-            look: false,
-            refused: false,
-            asked: Version(0),
-            reworded: false,
-            echo: false,
-            rested: None,
-            pause: Pause::default(),
-            conflicts: 0,
-        }
-    }
-}
-
-impl<W: Wanted> Entry<W> {
-    fn value(&self) -> Option<&W::Seen> {
-        self.seen.as_ref().and_then(|seen| seen.value.as_ref())
-    }
-
-    fn lane(&self) -> Lane {
-        match &self.want {
-            Want::Unsaid => Lane::Bulk,
-            Want::Nothing(lane) | Want::This(_, lane) => *lane,
-        }
-    }
-
-    /// Whether nothing would be lost if it were forgotten.
-    fn is_idle(&self) -> bool {
-        matches!(self.want, Want::Unsaid | Want::Nothing(_))
-            && self.seen.is_none()
-            && !self.in_flight
-            && !self.look
-    }
-
-    fn see(&mut self, seen: Option<SeenObject<W::Seen>>, floor: Version) {
-        self.seen = seen;
-        self.floor = floor;
-        self.refused = false;
-        self.look = false;
-        self.echo = false;
-    }
-
-    fn action(&self, strangers: Strangers, term: u64) -> Option<Action<W::Object>> {
-        if self.in_flight || self.refused {
-            return None;
-        }
-        if self.look {
-            return Some(Action::Look);
-        }
-        let delete = || {
-            let seen = self.seen.as_ref()?;
-            Some(Action::Delete { uid: seen.uid.clone(), version: seen.version })
-        };
-        match &self.want {
-            Want::Unsaid if strangers == Strangers::Delete => delete(),
-            Want::Unsaid => None,
-            Want::Nothing(_) => delete(),
-            Want::This(wanted, _) => match (&self.seen, W::PART) {
-                // Someone else makes it, or not.
-                (None, Part::Status | Part::Applied { .. }) => None,
-                (None, Part::Whole) => wanted.over(None, term).map(Action::Create),
-                (Some(seen), Part::Whole | Part::Status) => {
-                    let mut object = wanted.over(seen.value.as_ref(), term)?;
-                    kube::Resource::meta_mut(&mut object).resource_version = Some(seen.version.to_string());
-                    Some(Action::Replace(object))
-                }
-                (Some(seen), Part::Applied { .. }) => {
-                    wanted.over(seen.value.as_ref(), term).map(Action::Apply)
-                }
-            },
-        }
-    }
-}
-
 struct State<W: Wanted> {
     entries: HashMap<ObjectKey, Entry<W>>,
     /// Keys to compare; one that is in both is taken where its entry says.
@@ -342,13 +187,13 @@ impl<W: Wanted> State<W> {
         self.begun && self.listed
     }
 
-    fn want(&mut self, key: ObjectKey, want: Want<W>) {
+    fn want(&mut self, key: &ObjectKey, want: Want<W>) {
         let entry = self.entries.entry(key.clone()).or_default();
         entry.want = want;
         entry.refused = false;
         entry.echo = false;
         entry.reworded = true;
-        self.mark(&key);
+        self.mark(key);
     }
 
     fn observe(&mut self, batch: Batch<W::Seen>) {
@@ -357,11 +202,11 @@ impl<W: Wanted> State<W> {
                 for change in changes {
                     match change {
                         Change::Applied(Observed { key, uid, version, value }) => {
-                            self.applied(key, SeenObject { version, uid, value: Some(value) });
+                            self.applied(&key, SeenObject { version, uid, value: Some(value) });
                         }
                         Change::Malformed(fault) => {
                             let seen = SeenObject { version: fault.version, uid: fault.uid, value: None };
-                            self.applied(fault.key, seen);
+                            self.applied(&fault.key, seen);
                         }
                         Change::Deleted { key, version } => self.deleted(&key, version),
                     }
@@ -382,16 +227,15 @@ impl<W: Wanted> State<W> {
                             let version = seen.version;
                             entry.see(Some(seen), version);
                         }
-                        // We know something newer than the list, or the same.
-                        Some(_) => {}
                         None if restored || entry.floor <= listing.version => {
                             entry.see(None, listing.version);
                         }
-                        None => {}
+                        // We know something newer than the list, or the same.
+                        Some(_) | None => {}
                     }
                 }
                 for (key, seen) in there {
-                    self.applied(key, seen);
+                    self.applied(&key, seen);
                 }
                 self.entries.retain(|_, entry| !entry.is_idle());
                 self.listed = true;
@@ -407,14 +251,14 @@ impl<W: Wanted> State<W> {
         }
     }
 
-    fn applied(&mut self, key: ObjectKey, seen: SeenObject<W::Seen>) {
+    fn applied(&mut self, key: &ObjectKey, seen: SeenObject<W::Seen>) {
         let entry = self.entries.entry(key.clone()).or_default();
         if seen.version <= entry.floor {
             return;
         }
         let version = seen.version;
         entry.see(Some(seen), version);
-        self.mark(&key);
+        self.mark(key);
     }
 
     fn deleted(&mut self, key: &ObjectKey, version: Version) {

@@ -1,8 +1,11 @@
+#![allow(clippy::unnecessary_wraps, reason = "what is compared is what a desk gives, or nothing")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::super::entry::Action;
 use super::*;
 use crate::watch::{Listing, Malformed};
 

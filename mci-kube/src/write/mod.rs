@@ -17,6 +17,7 @@
 
 mod counters;
 mod desk;
+mod entry;
 mod lanes;
 mod writer;
 

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::counters::{Act, Counters, Outcome};
-use super::desk::{Action, Desk, Done, Job, SeenObject};
+use super::desk::Desk;
+use super::entry::{Action, Done, Job, SeenObject};
 use super::lanes::{Lane, Lanes, Permit};
 use super::{Part, Wanted};
 use crate::client::{CallError, ClusterClient, version_of};
@@ -129,12 +130,12 @@ impl<W: Wanted> Writer<W> {
             }
             Err(error) => {
                 let (outcome, done) = judge(&error, act);
-                match outcome {
+                let act = act.as_str();
+                if outcome == Outcome::Conflict {
                     // Ordinary: someone was first, and it is decided again.
-                    Outcome::Conflict => {
-                        debug!(name, object = %key, act = act.as_str(), %error, "Looking again")
-                    }
-                    _ => warn!(name, object = %key, act = act.as_str(), %error, "A write failed"),
+                    debug!(name, object = %key, act, %error, "Looking again");
+                } else {
+                    warn!(name, object = %key, act, %error, "A write failed");
                 }
                 (outcome, Some(error.to_string()), done)
             }

@@ -436,7 +436,7 @@ impl State {
             }
             Some((Bytes::from(piece), receiver))
         });
-        let body = StreamBody::new(frames.map(|piece| Ok(Frame::data(piece))));
+        let body = StreamBody::new(frames.map(|piece| Ok(Frame::data(piece))).fuse());
         Response::new(BodyExt::boxed_unsync(body))
     }
 }

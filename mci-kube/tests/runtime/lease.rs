@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{FakeApi, Fate};
+use crate::common::{Asked, FakeApi, Fate};
 
 const LEASES: &str = "/apis/coordination.k8s.io/v1/leases";
 
@@ -176,9 +176,9 @@ async fn r28_leading_costs_one_write_in_two_seconds() {
     let api = FakeApi::new();
     let first = replica(&api, "first", &floor());
     first.leads().await;
-    let before = api.count(|asked| asked.is_write());
-    sleep(Duration::from_secs(60)).await;
-    let writes = api.count(|asked| asked.is_write()) - before;
+    let before = api.count(Asked::is_write);
+    sleep(Duration::from_mins(1)).await;
+    let writes = api.count(Asked::is_write) - before;
     assert!((28..=31).contains(&writes), "{writes}");
     assert_eq!(api.count(|asked| !asked.is_write()), 1, "it looks once");
 }

@@ -13,6 +13,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod events;
 mod heartbeat;
 mod lease;
 mod watch;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::common::{FakeApi, Fate};
+use crate::common::{Asked, FakeApi, Fate};
 
 const KIND: &str = "/apis/example.org/v1/things";
 
@@ -74,7 +74,7 @@ impl Followed {
 
     /// Waits until a watch is open behind the batch that was last received.
     async fn following(&self) {
-        while self.api.count(super::common::Asked::is_watch) == 0 {
+        while self.api.count(Asked::is_watch) == 0 {
             tokio::task::yield_now().await;
         }
         self.progress.reached(|state| *state == State::Following).await;
@@ -111,7 +111,7 @@ async fn lists_page_by_page_and_then_follows() {
     let listing = followed.listing().await;
     let expected = ["ns/a", "ns/b", "ns/c"].map(|name| (name.to_owned(), 1));
     assert_eq!((names(&listing), listing.reason), (expected.to_vec(), Relist::Start));
-    assert_eq!(api.count(|asked| asked.is_list()), 2);
+    assert_eq!(api.count(Asked::is_list), 2);
     assert!(followed.progress.is_synced());
 
     api.put(KIND, "ns", "b", json!({ "size": 2 }));
@@ -169,7 +169,7 @@ async fn a_watch_that_ends_goes_on_from_where_it_was_without_a_list() {
     api.end_watches();
     api.put(KIND, "ns", "b", json!({ "size": 2 }));
     assert_eq!(summary(&followed.changes().await), ["ns/b=2"]);
-    assert_eq!(api.count(|asked| asked.is_list()), 1);
+    assert_eq!(api.count(Asked::is_list), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,7 +217,7 @@ async fn an_event_that_was_lost_is_found_out_by_the_number_of_objects() {
     api.put_silently(KIND, "ns", "b", json!({ "size": 2 }));
     let listing = followed.listing().await;
     assert_eq!((listing.items.len(), listing.reason), (2, Relist::Count));
-    assert_eq!(api.count(|asked| asked.is_proof()), 2, "once is doubted only");
+    assert_eq!(api.count(Asked::is_proof), 2, "once is doubted only");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,13 +229,13 @@ async fn a_proof_that_gets_no_answer_means_that_contact_is_lost_and_the_last_sta
     api.hook(|_| Fate::Hang);
     followed.progress.reached(|state| matches!(state, State::Lost(_))).await;
     assert!(followed.progress.since_contact().unwrap() >= Duration::from_secs(10));
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(followed.batches.try_recv().is_err(), "nothing is said to have changed");
     api.unhook();
     api.put(KIND, "ns", "b", json!({ "size": 2 }));
     assert_eq!(summary(&followed.changes().await), ["ns/b=2"]);
     followed.progress.reached(|state| *state == State::Following).await;
-    assert_eq!(api.count(|asked| asked.is_list()), 1, "it went on from where it was");
+    assert_eq!(api.count(Asked::is_list), 1, "it went on from where it was");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +245,7 @@ async fn a_slow_proof_holds_up_no_change() {
     followed.listing().await;
     followed.following().await;
     api.hook(|asked| if asked.is_proof() { Fate::Hang } else { Fate::Pass });
-    while api.count(|asked| asked.is_proof()) == 0 {
+    while api.count(Asked::is_proof) == 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let start = Instant::now();
@@ -262,7 +262,7 @@ async fn a_kind_that_is_not_there_is_absent_until_it_is_installed() {
     assert_eq!(followed.batch().await, Batch::Absent);
     followed.progress.reached(|state| *state == State::Absent).await;
     assert!(followed.progress.is_synced());
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(followed.batches.try_recv().is_err(), "it is said once");
     api.install_kind(KIND);
     api.put(KIND, "ns", "a", json!({ "size": 1 }));
@@ -315,7 +315,7 @@ async fn pauses_between_attempts_grow_to_five_seconds() {
     let api = api(&["a"]);
     api.hook(|_| Fate::Refuse(500, None));
     let _followed = Followed::begin(&api);
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     let attempts = api.count(|_| true);
     assert!((120..=250).contains(&attempts), "{attempts} attempts in ten minutes");
 }

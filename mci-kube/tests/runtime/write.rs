@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{FakeApi, Fate};
+use crate::common::{Asked, FakeApi, Fate};
 
 const KIND: &str = "/api/v1/configmaps";
 
@@ -194,7 +194,7 @@ async fn a_write_whose_answer_is_lost_is_looked_at_and_not_repeated() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     running.settled().await;
     assert_eq!(text(&api), Some(json!({ "text": "x", "term": "1" })));
-    assert_eq!(api.count(|asked| asked.is_write()), 1);
+    assert_eq!(api.count(Asked::is_write), 1);
     assert_eq!(running.outcomes()[0], (Act::Create, Outcome::Unknown));
 }
 
@@ -240,7 +240,7 @@ async fn when_it_stops_what_is_in_flight_is_waited_for() {
     running.settled().await;
     api.hook(|asked| if asked.is_write() { Fate::LoseAnswer } else { Fate::Pass });
     running.want("x");
-    while api.count(|asked| asked.is_write()) == 0 {
+    while api.count(Asked::is_write) == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     running.stop.cancel();

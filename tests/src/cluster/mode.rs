@@ -117,11 +117,7 @@ impl Setup {
     /// Starts it and waits until it is ready.
     #[track_caller]
     pub fn start(self) -> Replica {
-        let mut replica = self.spawn();
-        let address = replica.http();
-        let what = format!("{} is ready", replica.setup.pod);
-        replica.process.wait_until(&what, |_| is_ready(address));
-        replica
+        self.spawn().when_ready()
     }
 
     /// Starts it, and does not wait.
@@ -146,6 +142,15 @@ impl Setup {
 }
 
 impl Replica {
+    /// Waits until it says that it is ready; fails at once where it ends before.
+    #[track_caller]
+    pub fn when_ready(mut self) -> Self {
+        let address = self.http();
+        let what = format!("{} is ready", self.setup.pod);
+        self.process.wait_until(&what, |_| is_ready(address));
+        self
+    }
+
     /// The name of its pod.
     pub fn name(&self) -> &str {
         &self.setup.pod
@@ -194,6 +199,16 @@ impl Replica {
     pub fn restart(self) -> Self {
         let Replica { mut process, setup } = self;
         process.kill();
+        drop(process);
+        setup.start()
+    }
+
+    /// Asks it to end (SIGTERM), which it has to do well, and starts it again: same pod name, same ports.
+    #[track_caller]
+    pub fn replace(self) -> Self {
+        let Replica { mut process, setup } = self;
+        let status = process.terminate();
+        assert!(status.success(), "{} ended with {status}:\n{}", setup.pod, process.log());
         drop(process);
         setup.start()
     }

@@ -1,0 +1,178 @@
+//! How things stand: clusters, hostnames, who leads, what is held; as data, and as a page for people.
+//!
+//! ```text
+//!  cluster: Clusters, Leases, caches ──┐
+//!  dns-server: /api/v1/status, state ──┼──► Status ──► page, JSON, YAML
+//!  state files ────────────────────────┘
+//! ```
+//!
+//! It judges nothing: states are the orchestrator's, and answers are what `mci-core` makes of them.
+
+mod page;
+mod sources;
+
+use mci_core::{ClusterState, OverrideState, Snapshot};
+use mci_kube::inspect::Published;
+use serde::Serialize;
+use serde_json::Value;
+
+pub(crate) use self::sources::Looking;
+
+/// Everything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    pub(crate) clusters: Vec<ClusterRow>,
+    pub(crate) hostnames: Hostnames,
+    /// Of a cluster alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) leaders: Option<Vec<LeaderRow>>,
+    /// What each cluster publishes as it is stored here, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) published: Option<Vec<PublishedRow>>,
+    /// What a dns-server says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<Value>,
+    /// Hostnames whose withdrawal is held (R26), where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawals_held: Option<Vec<String>>,
+}
+
+/// One cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClusterRow {
+    pub(crate) name: String,
+    pub(crate) state: ClusterState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// When its heartbeat was counted last, in Unix seconds, by the clock of who counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heartbeat: Option<u64>,
+    /// What holds now (R24).
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    pub(crate) held_back: Option<HeldBack>,
+    /// Hostnames that are held back at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hostname_overrides: Vec<HostnameRow>,
+}
+
+/// An override.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct HeldBack {
+    pub(crate) state: OverrideState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<String>,
+}
+
+/// An override of one hostname.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct HostnameRow {
+    pub(crate) hostname: String,
+    #[serde(flatten)]
+    pub(crate) held_back: HeldBack,
+}
+
+/// How many hostnames there are, and which of them want a look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Hostnames {
+    pub(crate) count: usize,
+    pub(crate) answered: usize,
+    pub(crate) single_cluster: usize,
+    pub(crate) drained: usize,
+    /// Those that nothing answers.
+    pub(crate) unanswerable: Vec<String>,
+    /// Those that only stale clusters answer.
+    pub(crate) stale: Vec<String>,
+}
+
+/// A Lease of leadership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeaderRow {
+    pub(crate) lease: String,
+    /// Nobody where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<String>,
+    pub(crate) term: u64,
+    /// In Unix seconds, by the holder's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) renewed: Option<u64>,
+}
+
+/// What one cluster publishes, as it is stored here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct PublishedRow {
+    pub(crate) cluster: String,
+    pub(crate) hostnames: usize,
+    /// The newest change of any shard.
+    pub(crate) term: u64,
+    pub(crate) seq: u64,
+    /// Equal in two clusters that hold the same of it.
+    pub(crate) digest: String,
+    pub(crate) shards: Vec<ShardRow>,
+}
+
+/// One shard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ShardRow {
+    pub(crate) shard: String,
+    pub(crate) term: u64,
+    pub(crate) seq: u64,
+    pub(crate) digest: String,
+    pub(crate) hostnames: usize,
+}
+
+impl Hostnames {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut all = Self::default();
+        for hostname in snapshot.hostnames() {
+            let Some(condition) = snapshot.condition(&hostname) else { continue };
+            all.count += 1;
+            all.answered += usize::from(condition.answered);
+            all.single_cluster += usize::from(condition.single_cluster);
+            all.drained += usize::from(condition.drained);
+            if !condition.answered {
+                all.unanswerable.push(hostname.to_string());
+            }
+            if condition.stale {
+                all.stale.push(hostname.to_string());
+            }
+        }
+        all.unanswerable.sort();
+        all.stale.sort();
+        all
+    }
+}
+
+impl From<Published> for PublishedRow {
+    fn from(published: Published) -> Self {
+        let newest = published.newest();
+        Self {
+            hostnames: published.hostnames(),
+            term: newest.term,
+            seq: newest.seq,
+            digest: published.digest(),
+            shards: published
+                .shards
+                .iter()
+                .map(|shard| ShardRow {
+                    shard: shard.shard.clone(),
+                    term: shard.version.term,
+                    seq: shard.version.seq,
+                    digest: shard.digest.clone(),
+                    hostnames: shard.hostnames,
+                })
+                .collect(),
+            cluster: published.cluster,
+        }
+    }
+}

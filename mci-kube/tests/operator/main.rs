@@ -1,0 +1,20 @@
+//! The operator against an API server in this process. Time is paused: a minute of waiting takes none.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    unreachable_pub,
+    dead_code,
+    missing_docs,
+    reason = "a panic is how a test fails, and nobody else uses this"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod definitions;
+mod leaders;
+mod neighbours;
+mod publishing;
+mod world;

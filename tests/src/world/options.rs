@@ -1,0 +1,132 @@
+//! What a world is started with.
+
+use std::net::SocketAddr;
+
+use crate::cluster::{Cluster, Clusters, Mode, Replica, Setup};
+use crate::coredns::Corefile;
+use crate::proxy::Proxy;
+
+use super::{CLUSTER, NAMESPACE, NODE, World, ZONE};
+
+const MODES: [Mode; 3] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer];
+
+/// A world to be started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    replicas: [usize; 3],
+    arguments: Vec<(Mode, String)>,
+    variables: Vec<(String, String)>,
+    api_server: Vec<String>,
+    behind_proxies: bool,
+    gateway_api: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            replicas: [1; 3],
+            arguments: vec![(
+                Mode::DnsServer,
+                format!("--zones=[{{name: {ZONE}, nameservers: [ns1.example.net, ns2.example.net]}}]"),
+            )],
+            variables: Vec::new(),
+            api_server: Vec::new(),
+            behind_proxies: false,
+            gateway_api: false,
+        }
+    }
+}
+
+impl Options {
+    /// That many of a mode.
+    pub fn replicas(mut self, mode: Mode, count: usize) -> Self {
+        self.replicas[index(mode)] = count;
+        self
+    }
+
+    /// That many of every mode.
+    pub fn replicas_of_all(mut self, count: usize) -> Self {
+        self.replicas = [count; 3];
+        self
+    }
+
+    /// With another argument for every replica of a mode.
+    pub fn argument(mut self, mode: Mode, argument: impl Into<String>) -> Self {
+        self.arguments.push((mode, argument.into()));
+        self
+    }
+
+    /// With a variable in the environment of every program.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With another flag for the API server.
+    pub fn api_server(mut self, flag: &str) -> Self {
+        self.api_server.push(flag.to_owned());
+        self
+    }
+
+    /// With a proxy between each program and the API server.
+    pub fn behind_proxies(mut self) -> Self {
+        self.behind_proxies = true;
+        self
+    }
+
+    /// With the definitions of the Gateway API, before MCI starts.
+    pub fn gateway_api(mut self) -> Self {
+        self.gateway_api = true;
+        self
+    }
+
+    /// Starts it: ready, with a node that pods run on.
+    #[track_caller]
+    pub fn start(self) -> World {
+        let flags: Vec<&str> = self.api_server.iter().map(String::as_str).collect();
+        let clusters = Clusters::start_with(1, &flags);
+        let cluster = clusters.cluster(0);
+        cluster.node_with_addresses(NODE.0, &[("InternalIP", "10.99.0.7"), ("ExternalIP", NODE.1)]);
+        cluster.install_chart(NAMESPACE, &[&format!("clusterIdentifier={CLUSTER}")]);
+        if self.gateway_api {
+            cluster.apply_gateway_api();
+        }
+        let mut proxies = Vec::new();
+        // All at once, and then each is waited for.
+        let [operators, orchestrators, dns_servers] = MODES.map(|mode| {
+            (0..self.replicas[index(mode)])
+                .map(|_| {
+                    let mut server = cluster.address();
+                    if self.behind_proxies {
+                        proxies.push(Proxy::start(server));
+                        server = proxies.last().expect("it was just added").address();
+                    }
+                    self.setup(cluster, server, mode).spawn()
+                })
+                .collect::<Vec<_>>()
+        });
+        let ready =
+            |replicas: Vec<Replica>| replicas.into_iter().map(Replica::when_ready).collect::<Vec<_>>();
+        let (operators, orchestrators) = (ready(operators), ready(orchestrators));
+        let dns_servers = ready(dns_servers);
+        let coredns = Corefile::new(dns_servers.iter().map(Replica::grpc)).zone(ZONE).start();
+        World { coredns, dns_servers, orchestrators, operators, proxies, clusters, options: self }
+    }
+
+    /// A replica of a mode, as these options say, with the API server at an address.
+    #[track_caller]
+    pub(super) fn setup(&self, cluster: &Cluster, server: SocketAddr, mode: Mode) -> Setup {
+        let mut setup = cluster.mci_at(server, mode, NAMESPACE, CLUSTER);
+        for (_, argument) in self.arguments.iter().filter(|(of, _)| *of == mode) {
+            setup = setup.argument(argument);
+        }
+        for (name, value) in &self.variables {
+            setup = setup.variable(name, value);
+        }
+        setup
+    }
+}
+
+fn index(mode: Mode) -> usize {
+    MODES.iter().position(|other| *other == mode).expect("every mode is there")
+}

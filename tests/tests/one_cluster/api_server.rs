@@ -1,0 +1,195 @@
+//! The API server and etcd die, freeze, forget and go back in time, under load: nothing that was answered goes, and what
+//! changed meanwhile is answered when they are back.
+
+use std::time::{Duration, Instant};
+
+use mci_tests::checker::Checker;
+use mci_tests::load::Answer;
+use mci_tests::wait;
+use mci_tests::world::{CALM, GSLBS, Steady, UNLIMITED, World, lasts};
+
+use crate::here;
+
+const TEAM: &str = "team";
+const NAME: &str = "app.gslb.example.com";
+
+/// After an outage everyone looks again within this: backoff ends at 5 s, leases are 6 s long.
+const BACK: Duration = Duration::from_secs(60);
+
+fn ready() -> Answer {
+    Answer::addresses(["192.0.2.1"])
+}
+
+fn published(world: World) -> World {
+    world.publish(TEAM, "app", NAME, "192.0.2.1");
+    world.answers(NAME, "A", "192.0.2.1");
+    world
+}
+
+fn begin(world: &World) -> (Steady, Checker) {
+    let load = world.load(NAME);
+    let table = Checker::new(CALM).phase("ready", load.began(), [ready()]);
+    (load, table)
+}
+
+/// What harm did is over: readiness is followed there and back, first at leisure, then as in calm.
+fn followed_again(world: &World, load: Steady, table: Checker) {
+    let changed = Instant::now();
+    world.cluster().scale(TEAM, "app", 0);
+    world.answers_within(BACK, NAME, "A", "NODATA");
+    let table = table.phase("unready", changed, [Answer::NoData]).delay(Instant::now(), CALM);
+    let changed = Instant::now();
+    world.cluster().scale(TEAM, "app", 1);
+    world.answers(NAME, "A", "192.0.2.1");
+    load.none_failed_none_wrong(&table.phase("ready again", changed, [ready()]));
+    for replica in world.all() {
+        wait::until_true(&format!("{} is ready", replica.name()), || replica.is_ready());
+    }
+}
+
+#[test]
+fn the_api_server_is_killed_for_a_while() {
+    if !here() {
+        return;
+    }
+    let world = published(World::options().replicas_of_all(2).start());
+    let (load, table) = begin(&world);
+    let killed = Instant::now();
+    world.cluster().api_server().kill();
+    lasts(Duration::from_secs(20));
+    world.cluster().api_server().start_again();
+    followed_again(&world, load, table.delay(killed, UNLIMITED));
+}
+
+#[test]
+fn etcd_is_killed_for_a_while() {
+    if !here() {
+        return;
+    }
+    let world = published(World::start());
+    let (load, table) = begin(&world);
+    let killed = Instant::now();
+    world.clusters().etcd().server().kill();
+    lasts(Duration::from_secs(10));
+    world.clusters().etcd().server().start_again();
+    wait::until_true("the API server has found etcd again", || world.cluster().api().is_ready());
+    followed_again(&world, load, table.delay(killed, UNLIMITED));
+}
+
+#[test]
+fn the_api_server_is_frozen_for_ten_seconds() {
+    if !here() {
+        return;
+    }
+    let world = published(World::start());
+    let (load, table) = begin(&world);
+    let frozen = Instant::now();
+    world.cluster().api_server().freeze();
+    lasts(Duration::from_secs(10));
+    world.cluster().api_server().thaw();
+    followed_again(&world, load, table.delay(frozen, UNLIMITED));
+}
+
+#[test]
+fn connections_to_the_api_server_hang_and_nobody_is_told() {
+    if !here() {
+        return;
+    }
+    let world = published(World::options().behind_proxies().start());
+    let (load, mut table) = begin(&world);
+    // Operator, orchestrator, dns-server: each alone is deaf, and learns what it missed.
+    for proxy in world.proxies() {
+        let hung = Instant::now();
+        proxy.hang();
+        table = table.delay(hung, UNLIMITED);
+        world.cluster().scale(TEAM, "app", 0);
+        table = table.phase("unready, and not all have heard", hung, [ready(), Answer::NoData]);
+        lasts(Duration::from_secs(12));
+        proxy.pass();
+        world.answers_within(BACK, NAME, "A", "NODATA");
+        let back = Instant::now();
+        table = table.phase("unready", back, [Answer::NoData]).delay(back, CALM);
+        world.cluster().scale(TEAM, "app", 1);
+        table = table.phase("ready", back, [ready()]);
+        world.answers(NAME, "A", "192.0.2.1");
+    }
+    load.none_failed_none_wrong(&table);
+}
+
+#[test]
+fn a_connection_that_hangs_for_ever_is_given_up_for_another() {
+    if !here() {
+        return;
+    }
+    // Half a hang: what is open stays deaf, what is opened anew goes through.
+    let world = published(World::options().behind_proxies().start());
+    let (load, mut table) = begin(&world);
+    for proxy in world.proxies() {
+        let before = proxy.accepted();
+        let hung = Instant::now();
+        proxy.hang_what_is_open();
+        table = table.delay(hung, UNLIMITED).phase(
+            "unready, and not all have heard",
+            hung,
+            [ready(), Answer::NoData],
+        );
+        world.cluster().scale(TEAM, "app", 0);
+        world.answers_within(BACK, NAME, "A", "NODATA");
+        assert!(proxy.accepted() > before, "no connection was opened anew");
+        let back = Instant::now();
+        table = table.phase("unready", back, [Answer::NoData]).delay(back, CALM);
+        world.cluster().scale(TEAM, "app", 1);
+        table = table.phase("ready", back, [ready()]);
+        world.answers_within(BACK, NAME, "A", "192.0.2.1");
+    }
+    drop(load);
+}
+
+#[test]
+fn a_watch_that_has_expired_begins_anew() {
+    if !here() {
+        return;
+    }
+    let world = published(World::options().api_server("--watch-cache=false").start());
+    let (load, table) = begin(&world);
+    let cut = Instant::now();
+    world.cluster().api_server().kill();
+    // What they saw last is compacted away before they are back.
+    world.cluster().api_server().start_again();
+    for number in 0..50 {
+        world.cluster().namespace(&format!("another-{number}"));
+    }
+    world.clusters().etcd().compact();
+    world.cluster().api_server().restart();
+    followed_again(&world, load, table.delay(cut, UNLIMITED));
+}
+
+#[test]
+fn etcd_goes_back_to_an_older_copy() {
+    if !here() {
+        return;
+    }
+    let world = published(World::options().variable("MCI_DNS_REFRESH_INTERVAL", "2s").start());
+    let (old, later) = ("old.gslb.example.com", "later.gslb.example.com");
+    world.publish(TEAM, "old", old, "192.0.2.2");
+    world.answers(old, "A", "192.0.2.2");
+    let copy = world.clusters().etcd().snapshot();
+    world.publish(TEAM, "later", later, "192.0.2.3");
+    world.answers(later, "A", "192.0.2.3");
+    world.delete(GSLBS, TEAM, "old");
+    world.answers(old, "A", "NXDOMAIN");
+
+    let (load, table) = begin(&world);
+    let restored = Instant::now();
+    world.clusters().etcd().restore(&copy);
+    // The API server holds what no longer exists until it is started again, as the manual of etcd says.
+    world.cluster().api_server().restart();
+    for server in [world.cluster().controller_manager(), world.cluster().scheduler(), world.cluster().kwok()]
+    {
+        server.restart();
+    }
+    // What was there then is there now, and what was made since is not.
+    world.answers_within(BACK, old, "A", "192.0.2.2");
+    world.answers_within(BACK, later, "A", "NXDOMAIN");
+    followed_again(&world, load, table.delay(restored, UNLIMITED));
+}
