@@ -15,11 +15,11 @@ use crate::kube_facts::KubeOptions;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceOptions {
     /// State files, or directories of them
-    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig"], help_heading = HEADING)]
+    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig", "namespace"], help_heading = HEADING)]
     file: Vec<PathBuf>,
 
     /// A running server: http(s)://HOST:PORT, the HTTP port of a dns-server; resolve alone asks dns:// and grpc:// too
-    #[arg(long, value_name = "URL", conflicts_with_all = ["context", "kubeconfig"], help_heading = HEADING)]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["context", "kubeconfig", "namespace"], help_heading = HEADING)]
     server: Option<Server>,
 
     #[command(flatten)]
@@ -166,7 +166,10 @@ mod tests {
         for text in ["127.0.0.1:5300", "udp://127.0.0.1", "dns://", "dns://host/path", "dns://host:99999", ""]
         {
             let error = text.parse::<Server>().unwrap_err();
-            assert!(error.ends_with("write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT"), "{text}: {error}");
+            assert!(
+                error.ends_with("write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT"),
+                "{text}: {error}"
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ use mci_kube::inspect::{self, Leases};
 use mci_kube::resources::Cluster;
 use mci_kube::supply::{self, Listener, Supply};
 use mci_kube::watch::Timing;
+use mci_kube::{operator, orchestrator};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::kube_facts::Asked;
 use crate::source::{Server, Source};
 
 /// The Leases that are there where MCI runs.
-const LEASES: [&str; 2] = ["mci-operator", "mci-orchestrator"];
+const LEASES: [&str; 2] = [operator::LEASE, orchestrator::LEASE];
 
 /// A source that can be looked at again.
 pub(crate) struct Looking {
@@ -121,7 +122,7 @@ struct Deaf;
 impl Listener for Deaf {
     fn changed(&self, _: &Changes) {}
     fn held(&self, _: &[Hostname]) {}
-    fn holding(&self, _: usize) {}
+    fn holding(&self, _: &mut dyn Iterator<Item = &Hostname>) {}
     fn answering_from_file(&self) {}
     fn synced(&self) {}
 }
@@ -169,7 +170,8 @@ fn beside(status: &mut Status, clusters: &[Cluster], leases: &Leases) {
         let said = object.and_then(|object| object.status.as_ref());
         row.since = said.and_then(|said| said.since.clone());
         row.reason = said.and_then(|said| said.reason.clone());
-        row.heartbeat = leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
+        row.heartbeat =
+            leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
     }
     let mut leaders: Vec<LeaderRow> = leases
         .leaders
@@ -210,7 +212,8 @@ async fn of_server(
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     for row in &mut status.clusters {
         let clusters = told.get("clusters").and_then(Value::as_array);
-        let known = clusters.and_then(|all| all.iter().find(|one| text(one, "name").as_ref() == Some(&row.name)));
+        let known =
+            clusters.and_then(|all| all.iter().find(|one| text(one, "name").as_ref() == Some(&row.name)));
         row.since = known.and_then(|known| text(known, "since"));
         row.reason = known.and_then(|known| text(known, "reason"));
     }
