@@ -274,9 +274,6 @@ pub fn lasts(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// What tests of heartbeats and leaders may take: a heartbeat each second, and 3 s until a cluster is stale.
-pub const QUICK_HEARTBEATS: [&str; 2] = ["--heartbeat-set=1s", "--heartbeat-timeout=3s"];
-
 /// How long an answer may lag behind in calm.
 ///
 /// The bar of S6 is a benchmark's, on a machine that does nothing else: here two rigs share two cores with the tests.
