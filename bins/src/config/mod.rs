@@ -69,8 +69,10 @@ pub(crate) struct Config {
     /// The other clusters, in the order of the file.
     pub(crate) peers: Vec<Peer>,
     /// How they are known here; several a cluster where keys are being replaced.
+    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) api_keys: Vec<ApiKey>,
     /// What `api_keys` are stored with; there is one where there are keys.
+    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) cluster_salt: Option<SecretSlice<u8>>,
     /// Who may publish what (R27); everybody everything where absent. An empty list refuses everything.
     pub(crate) hostname_policy: Option<Vec<PolicyEntry>>,
