@@ -1,6 +1,7 @@
 //! The command line: what can be written, and its help texts.
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written, parse_duration}
 use crate::dig::record_type;
 use crate::kube_facts::KubeOptions;
 use crate::serve::ServeOptions;
-use crate::source::SourceOptions;
+use crate::source::{Server, SourceOptions};
 
 /// Multi-cluster ingress: which cluster's address should a hostname resolve to right now?
 #[derive(Debug, Parser)]
@@ -27,7 +28,11 @@ Begin with:
   mci init                                     write a state file and a policy test for it
   mci standalone gslb.yaml                     serve it, on this machine
   mci resolve app.gslb.example.com --file gslb.yaml
-  mci test gslb.test.yaml"
+  mci test gslb.test.yaml
+
+And with a cluster:
+  mci status                                   how it stands
+  mci doctor                                   what is wrong, and what to do"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -45,6 +50,7 @@ pub(crate) enum Command {
     Validate(Validate),
     State(State),
     Status(StatusOf),
+    Doctor(Doctor),
     Drain(Drain),
     Undrain(Undrain),
     Withdraw(Withdraw),
@@ -70,7 +76,8 @@ Examples:
   mci standalone gslb.yaml --dns 0.0.0.0:53,[::]:53 --rate-limit 20 --http off
   mci standalone gslb.yaml --grpc unix:///run/mci/dns.sock")]
 pub(crate) struct Standalone {
-    /// State files, or directories of them (*.yaml, *.yml, *.json; not *.test.yaml)
+    /// State files, manifests (CLUSTER=PATH, or a directory for each cluster), or directories of them (*.yaml, *.yml,
+    /// *.json; not *.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -327,13 +334,16 @@ pub(crate) struct Test {
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
 /// they name; configuration files each by itself, without the environment; Kubernetes manifests by the rules of the CRDs,
-/// in the API server's words (objects of other kinds are passed over). The exit code is 2 if there is a mistake.
+/// in the API server's words (objects of other kinds are passed over). Where it is said which clusters the manifests are of,
+/// by their directories or by CLUSTER=PATH, what they come to is told too: what is assumed of what only a cluster knows, and
+/// what it would complain of. The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
   mci validate manifests/app.yaml
+  mci validate zones.yaml west=deploy/west east=deploy/east
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {
@@ -373,8 +383,8 @@ pub(crate) struct State {
 Examples:
   mci status                                  # of the current kube context
   mci status --context west --watch
-  mci status --context west --compare         # then again with --context east: are the digests the same?
-  mci status --server http://127.0.0.1:5000   # what one dns-server answers from, and which withdrawals it holds"
+  mci status --context west --compare         # and the same of east: equal digests?
+  mci status --server http://127.0.0.1:5000   # of one dns-server, and what it holds"
 )]
 pub(crate) struct StatusOf {
     #[command(flatten)]
@@ -387,6 +397,46 @@ pub(crate) struct StatusOf {
     /// List what each cluster publishes as it is stored here: shards, newest change, digest; -o wide lists every shard
     #[arg(long)]
     pub(crate) compare: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Examine everything: one line each, ok or what to do
+///
+/// The cluster of the kube context: API server, definitions, Clusters, leaders, clocks. Each --server: http:// is ready and
+/// holds the same as the others, dns:// and grpc:// answer what they should. ZONE: its delegation, and whether its name servers
+/// answer over UDP and TCP. The exit code is 1 if anything is not ok.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci doctor
+  mci doctor gslb.example.com --context west
+  mci doctor --server http://10.0.0.7:5000 --server http://10.0.0.8:5000 --server dns://192.0.2.53
+  mci doctor gslb.example.com --no-cluster --resolver 9.9.9.9")]
+pub(crate) struct Doctor {
+    /// A zone: its delegation is followed from the parent
+    #[arg(value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+
+    /// A dns-server or CoreDNS: http(s)://, dns:// or grpc://HOST:PORT; may be repeated, or take several with commas
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub(crate) server: Vec<Server>,
+
+    /// Who resolves names for ZONE: IP or IP:PORT [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "IP", value_parser = resolver, value_delimiter = ',')]
+    pub(crate) resolver: Vec<SocketAddr>,
+
+    /// Ask no cluster
+    #[arg(long, conflicts_with_all = ["context", "kubeconfig"])]
+    pub(crate) no_cluster: bool,
+
+    /// The port at which name servers are asked
+    #[arg(long, value_name = "PORT", default_value_t = 53, hide = true)]
+    pub(crate) name_server_port: u16,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
 
     #[command(flatten)]
     pub(crate) output: Output,
@@ -499,6 +549,12 @@ Examples:
 pub(crate) struct Completions {
     /// Which shell
     pub(crate) shell: Shell,
+}
+
+/// A resolver's address; its port is 53 where none is written.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)));
+    with_port.map_err(|_| "expected IP or IP:PORT".to_owned())
 }
 
 /// A duration that is not none.

@@ -19,13 +19,20 @@ const EDE: u16 = 15;
 pub(crate) struct Question {
     name: Name,
     record_type: RecordType,
+    recursive: bool,
 }
 
 impl Question {
     pub(crate) fn new(name: &str, record_type: RecordType) -> anyhow::Result<Self> {
         let mut parsed = Name::from_ascii(name).with_context(|| format!("{name:?} is no DNS name"))?;
         parsed.set_fqdn(true);
-        Ok(Self { name: parsed, record_type })
+        Ok(Self { name: parsed, record_type, recursive: false })
+    }
+
+    /// The same, with recursion desired: for a resolver.
+    pub(crate) fn recursive(mut self) -> Self {
+        self.recursive = true;
+        self
     }
 
     pub(crate) fn record_type(&self) -> RecordType {
@@ -37,9 +44,10 @@ impl Question {
         self.name.to_ascii().parse().ok()
     }
 
-    /// A query with this `id`, recursion not desired, as a recursive resolver sends it.
+    /// A query with this `id`; recursion is not desired unless it was said, as a recursive resolver sends it.
     pub(crate) fn to_octets(&self, id: u16) -> Vec<u8> {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = self.recursive;
         message.add_query(Query::query(self.name.clone(), WireType::from(self.record_type.0)));
         let mut edns = Edns::new();
         edns.set_max_payload(DEFAULT_MAX_PAYLOAD_LEN).set_version(0);
@@ -86,6 +94,26 @@ impl Reply {
     /// The content of the answer's records, in the order of the reply.
     pub(crate) fn answers(&self) -> impl Iterator<Item = String> {
         self.message.answers.iter().map(|record| content(&record.data))
+    }
+
+    /// The records of the answer.
+    pub(crate) fn answer(&self) -> Vec<Line> {
+        self.message.answers.iter().map(Line::of).collect()
+    }
+
+    /// The records of the authority section.
+    pub(crate) fn authority(&self) -> Vec<Line> {
+        self.message.authorities.iter().map(Line::of).collect()
+    }
+
+    /// The records of the additional section.
+    pub(crate) fn additional(&self) -> Vec<Line> {
+        self.message.additionals.iter().map(Line::of).collect()
+    }
+
+    /// Whether the server says that it is the authority.
+    pub(crate) fn is_authoritative(&self) -> bool {
+        self.message.metadata.authoritative
     }
 
     /// Everything that was answered in one word or more, the same for answers that differ only in order: for counting.
@@ -187,6 +215,31 @@ impl Reply {
     pub(crate) fn size_line(&self) -> String {
         format!(";; MSG SIZE  rcvd: {}", self.size)
     }
+}
+
+/// A record as text, names in lower case and without the final dot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) owner: String,
+    pub(crate) record_type: RecordType,
+    pub(crate) ttl: u32,
+    pub(crate) data: String,
+}
+
+impl Line {
+    fn of(record: &Record) -> Self {
+        Self {
+            owner: plain(&record.name.to_ascii()),
+            record_type: RecordType(record.record_type().into()),
+            ttl: record.ttl,
+            data: plain(&content(&record.data)),
+        }
+    }
+}
+
+/// A name in the spelling that is compared.
+pub(crate) fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 fn record_json(record: &Record) -> Value {

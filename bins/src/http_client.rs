@@ -22,7 +22,13 @@ const LARGEST: usize = 1 << 30;
 #[derive(Clone, Debug)]
 pub(crate) struct HttpServer {
     url: String,
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Plain(Client<HttpConnector, Body>),
+    Tls(Client<HttpsConnector<HttpConnector>, Body>),
 }
 
 /// What came back.
@@ -35,6 +41,7 @@ pub(crate) struct Answer {
 impl HttpServer {
     /// Of `http(s)://HOST:PORT`. It asks nothing yet; the certificates of this machine's authorities count.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+<<<<<<< HEAD
         let connector = HttpsConnectorBuilder::new()
             .with_native_roots()
             .context(
@@ -44,6 +51,18 @@ impl HttpServer {
             .enable_http1()
             .build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
+=======
+        let client = Client::builder(TokioExecutor::new());
+        // A machine without any authority's certificate can still ask in plain text.
+        let client = if url.starts_with("https:") {
+            let connector = HttpsConnectorBuilder::new().with_native_roots().context(
+                "this machine's certificate authorities cannot be read; SSL_CERT_FILE names a file of them",
+            )?;
+            Way::Tls(client.build(connector.https_only().enable_http1().build()))
+        } else {
+            Way::Plain(client.build_http())
+        };
+>>>>>>> main
         Ok(Self { url: url.trim_end_matches('/').to_owned(), client })
     }
 
@@ -55,7 +74,11 @@ impl HttpServer {
             .body(Body::empty())
             .expect("a URI and a constant header are a request");
         let asking = async {
-            let response = self.client.request(request).await.map_err(|error| anyhow!(causes(&error)))?;
+            let response = match &self.client {
+                Way::Plain(client) => client.request(request).await,
+                Way::Tls(client) => client.request(request).await,
+            };
+            let response = response.map_err(|error| anyhow!(causes(&error)))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|e| anyhow!(e))?;
             Ok(Answer { status, body: body.to_bytes().to_vec() })

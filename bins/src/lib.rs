@@ -8,6 +8,7 @@ mod colour;
 mod commands;
 mod config;
 mod dig;
+mod doctor;
 mod facts;
 mod file_facts;
 mod files;
@@ -113,6 +114,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Validate(arguments) => commands::validate(arguments, out),
         Command::Crds(_) => commands::crds(out),
         Command::Status(arguments) => commands::status(arguments, out),
+        Command::Doctor(arguments) => commands::doctor(arguments, out),
         Command::Drain(arguments) => commands::drain(arguments, out),
         Command::Undrain(arguments) => commands::undrain(arguments, out),
         Command::Withdraw(arguments) => commands::withdraw(arguments, out),

@@ -14,12 +14,12 @@ use crate::kube_facts::KubeOptions;
 /// Exactly one source; the current kube context where none is named.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceOptions {
-    /// State files, or directories of them
-    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig"], help_heading = HEADING)]
+    /// State files, manifests (CLUSTER=PATH, or a directory for each cluster), or directories of them
+    #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig", "namespace"], help_heading = HEADING)]
     file: Vec<PathBuf>,
 
     /// A running server: http(s)://HOST:PORT, the HTTP port of a dns-server; resolve alone asks dns:// and grpc:// too
-    #[arg(long, value_name = "URL", conflicts_with_all = ["context", "kubeconfig"], help_heading = HEADING)]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["context", "kubeconfig", "namespace"], help_heading = HEADING)]
     server: Option<Server>,
 
     #[command(flatten)]

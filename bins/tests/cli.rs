@@ -37,6 +37,11 @@ fn every_command_has_help_with_examples() {
         "test",
         "validate",
         "state",
+        "status",
+        "drain",
+        "undrain",
+        "withdraw",
+        "doctor",
         "crds",
         "completions",
         "dns-server",
@@ -212,6 +217,38 @@ fn state_prints_a_file_that_is_the_same_state() {
 }
 
 #[test]
+fn status_of_files_says_which_hostnames_want_a_look() {
+    insta::assert_snapshot!(with_init(&["status", "--file", "gslb.yaml"]));
+    let data = with_init(&["status", "--file", "gslb.yaml", "-o", "yaml"]);
+    assert!(
+        data.stdout.starts_with("clusters:\n- name: west\n") || data.stdout.contains("name: west"),
+        "{data}"
+    );
+    assert_eq!(data.stderr, "Facts from gslb.yaml\n");
+}
+
+#[test]
+fn withdrawals_and_drains_say_what_is_missing() {
+    let unconfirmed = mci(&["withdraw"]);
+    assert_eq!(unconfirmed.code, Some(2), "{unconfirmed}");
+    assert!(unconfirmed.stderr.contains("nothing is withdrawn without --confirm"), "{unconfirmed}");
+    let endless = mci(&["drain", "west", "--reason", "x", "--for", "0"]);
+    assert!(endless.stderr.contains("expected a duration such as 90s, 5m, 2h or 1d"), "{endless}");
+    let unreasoned = mci(&["drain", "west"]);
+    assert!(unreasoned.stderr.contains("--reason <TEXT>"), "{unreasoned}");
+}
+
+#[test]
+fn a_doctor_with_nothing_to_examine_says_what_could_be() {
+    let ran = mci(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.stdout.contains("FAIL  no cluster is asked: no cluster to talk to"), "{ran}");
+    let gone = mci(&["doctor", "--no-cluster", "--server", "http://127.0.0.1:1"]);
+    assert_eq!(gone.code, Some(1), "{gone}");
+    assert!(gone.stdout.contains("FAIL  http://127.0.0.1:1 gave no answer"), "{gone}");
+}
+
+#[test]
 fn init_does_not_overwrite() {
     let again = mci_in(initialised().path(), &["init"]);
     assert_eq!(again.code, Some(2), "{again}");
@@ -221,7 +258,21 @@ fn init_does_not_overwrite() {
 #[test]
 fn exactly_one_source_is_needed() {
     for (arguments, expected) in [
-        (vec!["resolve", "a.b"], "it is not said where the facts come from: --file FILE… or --server"),
+        (
+            vec!["resolve", "a.b"],
+            "it is not said where the facts come from: --file FILE…, --server dns://, grpc:// or http://HOST:PORT, \
+             --context NAME or --kubeconfig FILE",
+        ),
+        (vec!["simulate", "--down", "west", "--file", "x.yaml", "--context", "west"], "cannot be used with"),
+        (
+            vec!["drain", "west", "--reason", "x", "--kubeconfig", "/no/such/config"],
+            "give --kubeconfig a file that can be read",
+        ),
+        (
+            vec!["status", "--server", "grpc://127.0.0.1"],
+            "status needs the whole state, and grpc://127.0.0.1:1153",
+        ),
+        (vec!["status", "--compare", "--server", "http://127.0.0.1:1"], "it needs a kube context"),
         (
             vec!["resolve", "a.b", "--file", "x.yaml", "--server", "dns://127.0.0.1"],
             "cannot be used with '--server <URL>'",
@@ -230,10 +281,7 @@ fn exactly_one_source_is_needed() {
             vec!["explain", "a.b", "--server", "dns://127.0.0.1"],
             "explain needs the whole state, and dns://127.0.0.1:53",
         ),
-        (
-            vec!["resolve", "a.b", "--server", "http://127.0.0.1:5380"],
-            "http:// servers are not asked in this release",
-        ),
+        (vec!["resolve", "a.b", "--server", "http://127.0.0.1:1"], "http://127.0.0.1:1 gave no answer"),
         (vec!["resolve", "a.b", "--server", "127.0.0.1"], "no scheme in front of it: write dns://HOST:PORT"),
     ] {
         let ran = mci(&arguments);

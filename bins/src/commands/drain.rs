@@ -30,7 +30,8 @@ pub(crate) fn drain(arguments: &Drain, out: Out<'_>) -> anyhow::Result<ExitCode>
     let asked = runtime.block_on(arguments.kube.ask())?;
     let facts = during("Reading the cluster", || runtime.block_on(asked.facts()))?;
     known(&cluster, &facts.clusters)?;
-    for hostname in &hostnames {
+    // It may be about to be published.
+    for hostname in hostnames.iter().filter(|_| !arguments.force) {
         known_hostname(hostname, &facts.snapshot)?;
     }
 
@@ -154,7 +155,7 @@ fn known_hostname(hostname: &Hostname, snapshot: &Snapshot) -> anyhow::Result<()
     let held: Vec<String> = snapshot.hostnames().map(|hostname| hostname.to_string()).collect();
     let hint = nearest(&hostname.to_string(), held.iter().map(String::as_str));
     let hint = hint.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    Err(anyhow!("no cluster publishes {hostname}{hint}"))
+    Err(anyhow!("no cluster publishes {hostname}{hint} (--force holds it back nonetheless)"))
 }
 
 /// The snapshot with the override in it.

@@ -4,6 +4,7 @@
 //! is what keeps it from doing so.
 
 mod crds;
+mod doctor;
 mod drain;
 mod explain;
 mod init;
@@ -19,6 +20,7 @@ mod withdraw;
 use std::io::{self, Write};
 
 pub(crate) use self::crds::crds;
+pub(crate) use self::doctor::doctor;
 pub(crate) use self::drain::drain;
 pub(crate) use self::explain::explain;
 pub(crate) use self::init::init;

@@ -20,24 +20,25 @@ use crate::facts::wrong;
 
 /// Which cluster, and where in it.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Cluster")]
 pub(crate) struct KubeOptions {
     /// The context of the kubeconfig [default: the current one]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
     pub(crate) context: Option<String>,
 
     /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     pub(crate) kubeconfig: Option<PathBuf>,
 
     /// Where MCI's own objects are [default: the context's namespace if it has Clusters, else the one that has]
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", help_heading = HEADING)]
     pub(crate) namespace: Option<String>,
 
     /// The dns-server's configuration file: zones and defaults are in no cluster
-    #[arg(long, env = "MCI_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "MCI_CONFIG", value_name = "FILE", help_heading = HEADING)]
     pub(crate) config: Option<PathBuf>,
 }
+
+const HEADING: &str = "Cluster";
 
 /// A cluster that is asked.
 #[derive(Clone, Debug)]

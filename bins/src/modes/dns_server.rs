@@ -1,8 +1,8 @@
 //! `mci dns-server`: answers from what the API server holds.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::bail;
@@ -55,7 +55,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
         events,
         cluster: config.cluster_identifier.to_string(),
         namespace: start.namespace.clone(),
-        held: AtomicUsize::new(0),
+        held: Mutex::default(),
         from_file: AtomicBool::new(false),
     });
     let supply = Arc::new(Supply::new(
@@ -192,11 +192,16 @@ struct Heard {
     events: Recorder,
     cluster: String,
     namespace: String,
-    held: AtomicUsize,
+    /// Hostnames whose withdrawal is held.
+    held: Mutex<Vec<Hostname>>,
     from_file: AtomicBool,
 }
 
 impl Heard {
+    fn holds(&self) -> MutexGuard<'_, Vec<Hostname>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn file_detail(&self) -> Result<(), String> {
         let Some(kept) = &self.kept else { return Ok(()) };
         if self.from_file.load(Ordering::Relaxed) {
@@ -235,8 +240,10 @@ impl Listener for Heard {
         });
     }
 
-    fn holding(&self, hostnames: usize) {
-        self.held.store(hostnames, Ordering::Relaxed);
+    fn holding(&self, hostnames: &mut dyn Iterator<Item = &Hostname>) {
+        let mut held = self.holds();
+        held.clear();
+        held.extend(hostnames.cloned());
     }
 
     fn answering_from_file(&self) {
@@ -279,6 +286,7 @@ fn details(gauges: Gauges, heard: Arc<Heard>, kept: Option<Arc<Kept>>) -> impl F
             age_seconds: kept.age().map(|age| age.as_secs()),
             serving: heard.from_file.load(Ordering::Relaxed),
         }),
+        withdrawals_held: heard.holds().iter().map(ToString::to_string).collect(),
         ..Details::default()
     }
 }
@@ -287,7 +295,7 @@ fn families(gauges: Gauges, heard: Arc<Heard>, kept: Option<Arc<Kept>>) -> impl 
     move || {
         let mut families = watches(&gauges.watches);
         families.extend(decoding(&gauges.decoding));
-        let held = u64::try_from(heard.held.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
+        let held = u64::try_from(heard.holds().len()).unwrap_or(u64::MAX);
         families.push(
             Family::gauge("mci_withdrawal_held", "Hostnames whose withdrawal is held (R26)")
                 .with([], number(held)),

@@ -49,14 +49,16 @@ impl Status {
             writeln!(page)?;
             write_published(page, published, wide)?;
         }
-        writeln!(page)?;
-        match withdrawals_held {
-            None => {
-                writeln!(page, "Held withdrawals: each dns-server knows its own (--server http://HOST:PORT).")
-            }
-            Some(held) if held.is_empty() => writeln!(page, "No withdrawal is held."),
-            Some(held) => {
-                writeln!(page, "Withdrawals held: {} (mci withdraw --confirm lets them go)", held.len())?;
+        match (withdrawals_held, leaders) {
+            // State files hold nothing.
+            (None, None) => Ok(()),
+            (None, Some(_)) => writeln!(
+                page,
+                "\nHeld withdrawals: each dns-server knows its own (--server http://HOST:PORT)."
+            ),
+            (Some(held), _) if held.is_empty() => writeln!(page, "\nNo withdrawal is held."),
+            (Some(held), _) => {
+                writeln!(page, "\nWithdrawals held: {} (mci withdraw --confirm lets them go)", held.len())?;
                 write_names(page, held)
             }
         }

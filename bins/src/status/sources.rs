@@ -10,6 +10,7 @@ use mci_kube::inspect::{self, Leases};
 use mci_kube::resources::Cluster;
 use mci_kube::supply::{self, Listener, Supply};
 use mci_kube::watch::Timing;
+use mci_kube::{operator, orchestrator};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::kube_facts::Asked;
 use crate::source::{Server, Source};
 
 /// The Leases that are there where MCI runs.
-const LEASES: [&str; 2] = ["mci-operator", "mci-orchestrator"];
+const LEASES: [&str; 2] = [operator::LEASE, orchestrator::LEASE];
 
 /// A source that can be looked at again.
 pub(crate) struct Looking {
@@ -121,7 +122,7 @@ struct Deaf;
 impl Listener for Deaf {
     fn changed(&self, _: &Changes) {}
     fn held(&self, _: &[Hostname]) {}
-    fn holding(&self, _: usize) {}
+    fn holding(&self, _: &mut dyn Iterator<Item = &Hostname>) {}
     fn answering_from_file(&self) {}
     fn synced(&self) {}
 }

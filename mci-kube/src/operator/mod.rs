@@ -226,8 +226,7 @@ impl Operator {
         if index.settings.publish.hostname_policy.is_none() {
             info!("There is no hostnamePolicy: every namespace may publish every hostname (R27)");
         }
-        let claim = gauges.claim().clone();
-        let mut leadership = claim.watch();
+        let mut leadership = gauges.claim().watch();
 
         let (sender, mut messages) = mpsc::channel::<Message>(feed::WAITING);
         let mut feeds = Feeds::begin(&client, &options, &gauges, sender, &decoding);
@@ -235,7 +234,7 @@ impl Operator {
         let mut writers = Tasks::default();
         let writing = Writing {
             client: client.clone(),
-            claim: claim.clone(),
+            claim: gauges.claim().clone(),
             lanes,
             gauges: Arc::clone(&gauges),
             notices,

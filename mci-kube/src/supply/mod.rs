@@ -70,8 +70,8 @@ pub trait Listener: Send + Sync + 'static {
     fn changed(&self, changes: &Changes);
     /// These withdrawals have just been held (R26).
     fn held(&self, hostnames: &[Hostname]);
-    /// So many withdrawals are held now.
-    fn holding(&self, hostnames: usize);
+    /// The withdrawal of these is held now; told after each edit, whether or not it is others than before.
+    fn holding(&self, hostnames: &mut dyn Iterator<Item = &Hostname>);
     /// The snapshot file answers, until the first sync is whole.
     fn answering_from_file(&self);
     /// Answers come from the API server.

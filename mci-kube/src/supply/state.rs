@@ -224,7 +224,7 @@ impl<H: Hostnames> State<H> {
         if changes.any() {
             self.listener.changed(&changes);
         }
-        self.listener.holding(self.intake.held().len());
+        self.listener.holding(&mut self.intake.held());
     }
 
     fn say_held(&self, held: &[Hostname]) {

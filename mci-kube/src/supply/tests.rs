@@ -1,7 +1,5 @@
 //! Batches as watches send them, and what is answered then.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -26,7 +24,7 @@ impl Listener for Heard {
     fn held(&self, hostnames: &[Hostname]) {
         self.0.lock().unwrap().push(format!("held {}", hostnames.len()));
     }
-    fn holding(&self, _: usize) {}
+    fn holding(&self, _: &mut dyn Iterator<Item = &Hostname>) {}
     fn answering_from_file(&self) {
         self.0.lock().unwrap().push("file".to_owned());
     }

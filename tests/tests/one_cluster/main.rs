@@ -11,8 +11,10 @@ mod api_server;
 mod caches;
 mod dns_server;
 mod leaders;
+mod many;
 mod overrides;
 mod shared;
+mod strangers;
 
 /// Whether this machine has all that a world consists of; else the calling test is skipped.
 fn here() -> bool {
