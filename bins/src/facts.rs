@@ -69,11 +69,7 @@ pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
         Source::Server(Server::Http(url)) => {
             let snapshot =
                 during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
-<<<<<<< HEAD
             Ok(Facts { snapshot, origin: Origin::new(url), notes: Notes::default() })
-=======
-            Ok(Facts { snapshot, origin: Origin::new(url) })
->>>>>>> main
         }
         Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
             bail!(

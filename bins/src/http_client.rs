@@ -41,17 +41,6 @@ pub(crate) struct Answer {
 impl HttpServer {
     /// Of `http(s)://HOST:PORT`. It asks nothing yet; the certificates of this machine's authorities count.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-<<<<<<< HEAD
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .context(
-                "this machine's certificate authorities cannot be read; SSL_CERT_FILE names a file of them",
-            )?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-=======
         let client = Client::builder(TokioExecutor::new());
         // A machine without any authority's certificate can still ask in plain text.
         let client = if url.starts_with("https:") {
@@ -62,7 +51,6 @@ impl HttpServer {
         } else {
             Way::Plain(client.build_http())
         };
->>>>>>> main
         Ok(Self { url: url.trim_end_matches('/').to_owned(), client })
     }
 
