@@ -14,7 +14,7 @@ use crate::kube_facts::KubeOptions;
 /// Exactly one source; the current kube context where none is named.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceOptions {
-    /// State files, or directories of them
+    /// State files, manifests (CLUSTER=PATH, or a directory for each cluster), or directories of them
     #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig", "namespace"], help_heading = HEADING)]
     file: Vec<PathBuf>,
 

@@ -235,6 +235,10 @@ impl Fleet {
         }
         let snapshot = self.merged(&base, &publications);
         notes.warnings.extend(of_names(&snapshot, &zones, &origins));
+        // As they are read.
+        for notes in [&mut notes.assumed, &mut notes.warnings] {
+            notes.sort_by(|a, b| (&a.text.file, a.text.line).cmp(&(&b.text.file, b.text.line)));
+        }
         Some(Added { snapshot, notes, clusters })
     }
 

@@ -103,8 +103,12 @@ impl Objects {
     }
 
     fn pass_over(&mut self, json: &Value, place: &Place) {
-        let kind = json.get("kind").and_then(Value::as_str).unwrap_or_default();
-        *self.passed_over.entry(kind.to_owned()).or_default() += 1;
+        let text = |key| json.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (version, kind) = (text("apiVersion"), text("kind"));
+        // A Gateway of another group is not the one that is read.
+        let is_namesake = translate::KINDS.into_iter().any(|known| translate::names(known).1 == kind);
+        let told = if is_namesake { format!("{kind} of {version}") } else { kind.to_owned() };
+        *self.passed_over.entry(told).or_default() += 1;
         let spec = json.get("spec");
         let overrides = ["override", "hostnameOverrides"];
         if kind == "Cluster" && overrides.iter().any(|key| spec.is_some_and(|spec| spec.get(key).is_some())) {
