@@ -57,11 +57,14 @@ pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
     match source {
         Source::Files(sources) => Ok(Facts { snapshot: load(sources)?, origin: Origin::new(sources) }),
         Source::Server(Server::Http(url)) => {
-            let snapshot = during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
+            let snapshot =
+                during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
             Ok(Facts { snapshot, origin: Origin::new(url) })
         }
         Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
-            bail!("{server} gives answers alone: use --file FILE…, --server http://HOST:PORT or a kube context")
+            bail!(
+                "{server} gives answers alone: use --file FILE…, --server http://HOST:PORT or a kube context"
+            )
         }
         Source::Cluster(options) => during("Reading the cluster", || {
             runtime()?.block_on(async {
@@ -91,7 +94,8 @@ pub(crate) fn pass_over(origin: &mut Origin, passed_over: &[String]) {
 /// The state that a dns-server serves.
 pub(crate) async fn served(url: &str) -> anyhow::Result<Snapshot> {
     let octets = HttpServer::new(url)?.api("/api/v1/state").await?;
-    let state = StateFile::parse_all([(url, octets.as_slice())]).map_err(|problems| wrong(&url, &problems))?;
+    let state =
+        StateFile::parse_all([(url, octets.as_slice())]).map_err(|problems| wrong(&url, &problems))?;
     Ok(state.into_snapshot())
 }
 
@@ -102,7 +106,9 @@ pub(crate) fn runtime() -> anyhow::Result<Runtime> {
 
 /// Why no cluster can be asked; with all the other ways, where none was named.
 pub(crate) fn explained(options: &KubeOptions, error: anyhow::Error) -> anyhow::Error {
-    if options.is_named() || !matches!(error.downcast_ref(), Some(mci_kube::client::ConnectError::Nowhere { .. })) {
+    if options.is_named()
+        || !matches!(error.downcast_ref(), Some(mci_kube::client::ConnectError::Nowhere { .. }))
+    {
         return error;
     }
     anyhow!(

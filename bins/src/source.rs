@@ -166,7 +166,10 @@ mod tests {
         for text in ["127.0.0.1:5300", "udp://127.0.0.1", "dns://", "dns://host/path", "dns://host:99999", ""]
         {
             let error = text.parse::<Server>().unwrap_err();
-            assert!(error.ends_with("write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT"), "{text}: {error}");
+            assert!(
+                error.ends_with("write dns://HOST:PORT, grpc://HOST:PORT or http://HOST:PORT"),
+                "{text}: {error}"
+            );
         }
     }
 }

@@ -220,7 +220,10 @@ fn state_prints_a_file_that_is_the_same_state() {
 fn status_of_files_says_which_hostnames_want_a_look() {
     insta::assert_snapshot!(with_init(&["status", "--file", "gslb.yaml"]));
     let data = with_init(&["status", "--file", "gslb.yaml", "-o", "yaml"]);
-    assert!(data.stdout.starts_with("clusters:\n- name: west\n") || data.stdout.contains("name: west"), "{data}");
+    assert!(
+        data.stdout.starts_with("clusters:\n- name: west\n") || data.stdout.contains("name: west"),
+        "{data}"
+    );
     assert_eq!(data.stderr, "Facts from gslb.yaml\n");
 }
 
@@ -260,15 +263,15 @@ fn exactly_one_source_is_needed() {
             "it is not said where the facts come from: --file FILE…, --server dns://, grpc:// or http://HOST:PORT, \
              --context NAME or --kubeconfig FILE",
         ),
-        (
-            vec!["simulate", "--down", "west", "--file", "x.yaml", "--context", "west"],
-            "cannot be used with",
-        ),
+        (vec!["simulate", "--down", "west", "--file", "x.yaml", "--context", "west"], "cannot be used with"),
         (
             vec!["drain", "west", "--reason", "x", "--kubeconfig", "/no/such/config"],
             "give --kubeconfig a file that can be read",
         ),
-        (vec!["status", "--server", "grpc://127.0.0.1"], "status needs the whole state, and grpc://127.0.0.1:1153"),
+        (
+            vec!["status", "--server", "grpc://127.0.0.1"],
+            "status needs the whole state, and grpc://127.0.0.1:1153",
+        ),
         (vec!["status", "--compare", "--server", "http://127.0.0.1:1"], "it needs a kube context"),
         (
             vec!["resolve", "a.b", "--file", "x.yaml", "--server", "dns://127.0.0.1"],
@@ -278,10 +281,7 @@ fn exactly_one_source_is_needed() {
             vec!["explain", "a.b", "--server", "dns://127.0.0.1"],
             "explain needs the whole state, and dns://127.0.0.1:53",
         ),
-        (
-            vec!["resolve", "a.b", "--server", "http://127.0.0.1:1"],
-            "http://127.0.0.1:1 gave no answer",
-        ),
+        (vec!["resolve", "a.b", "--server", "http://127.0.0.1:1"], "http://127.0.0.1:1 gave no answer"),
         (vec!["resolve", "a.b", "--server", "127.0.0.1"], "no scheme in front of it: write dns://HOST:PORT"),
     ] {
         let ran = mci(&arguments);

@@ -31,8 +31,7 @@ impl Snapshot {
         let is_drained = explained.endpoints.iter().any(|endpoint| {
             endpoint.state != ClusterState::Gone && (endpoint.weight == 0 || endpoint.held_back.is_some())
         });
-        let possible =
-            [explained.answer, self.possible(&Query::new(hostname.clone(), RecordType::AAAA))];
+        let possible = [explained.answer, self.possible(&Query::new(hostname.clone(), RecordType::AAAA))];
         let answered = possible.iter().any(Possible::is_answered);
         let mut clusters: Vec<_> =
             possible.iter().flat_map(|possible| &possible.shares).map(|share| &share.cluster).collect();

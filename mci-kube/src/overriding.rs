@@ -68,7 +68,8 @@ pub fn override_hostname(
 ) -> Option<HostnameOverride> {
     let mut before = None;
     let list = &mut object.spec.hostname_overrides;
-    let is_meant = |item: &HostnameOverride| item.hostname.parse().is_ok_and(|name: Hostname| name == *hostname);
+    let is_meant =
+        |item: &HostnameOverride| item.hostname.parse().is_ok_and(|name: Hostname| name == *hostname);
     let at = list.iter().position(|item| item.read().is_ok_and(is_meant));
     list.retain(|item| match item.read() {
         Ok(item) if is_meant(item) => {

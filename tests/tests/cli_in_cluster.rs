@@ -24,7 +24,8 @@ const CLUSTERS: &str = "clusters.multicluster.veccsolutions.io";
 
 /// Hostnames, and the names of their HostnameCaches: SHA-256 of the hostname.
 const APP: (&str, &str) = ("app.gslb.example.com", "h-app-gslb-example-com-5319b5d545af95debd5ee593833d2b7c");
-const ONLY: (&str, &str) = ("only.gslb.example.com", "h-only-gslb-example-com-00a00b43feb302375f617ce1e5d92133");
+const ONLY: (&str, &str) =
+    ("only.gslb.example.com", "h-only-gslb-example-com-00a00b43feb302375f617ce1e5d92133");
 const OFF: (&str, &str) = ("off.gslb.example.com", "h-off-gslb-example-com-efef6e892bfe6e29bad2b4d6e6c5b66d");
 
 const ZONES: &str = "
@@ -55,7 +56,10 @@ impl Ran {
 
     /// What was printed below the lines that say where the facts come from.
     fn below(&self) -> Vec<&str> {
-        self.stdout.lines().skip_while(|line| line.starts_with("Facts") || line.starts_with("Zones")).collect()
+        self.stdout
+            .lines()
+            .skip_while(|line| line.starts_with("Facts") || line.starts_with("Zones"))
+            .collect()
     }
 }
 
@@ -82,9 +86,7 @@ impl World {
             let status = json!({"state": "alive", "since": "2026-07-01T12:00:00Z", "instance": instance});
             cluster.api().merge_status(CLUSTERS, NAMESPACE, name, &status).unwrap();
         }
-        let endpoint = |cluster: &str, address: &str, ready: bool| {
-            json!({"clusterIdentifier": cluster, "addresses": [{"ipAddress": address}], "ready": ready})
-        };
+        let endpoint = |cluster: &str, address: &str, ready: bool| json!({"clusterIdentifier": cluster, "addresses": [{"ipAddress": address}], "ready": ready});
         let west = endpoint("west", "192.0.2.1", true);
         for ((hostname, name), endpoints) in [
             (APP, json!([west, endpoint("east", "198.51.100.1", true)])),
@@ -151,14 +153,17 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     assert_eq!(short.stdout, "192.0.2.1\n", "{short}");
     let said = world.run(&["resolve", ONLY.0]);
     let first = said.stdout.lines().next().unwrap();
-    assert!(first.starts_with(";; Facts from context c1 of ") && first.ends_with(", namespace mci"), "{said}");
+    assert!(
+        first.starts_with(";; Facts from context c1 of ") && first.ends_with(", namespace mci"),
+        "{said}"
+    );
     assert!(said.stdout.contains("Zones are not known here"), "{said}");
 
     let explained = world.run(&["explain", APP.0, "A", "-o", "json"]).json();
     let rules: Vec<_> = explained["explanations"][0]["endpoints"].as_array().unwrap().iter().collect();
     assert_eq!((&rules[0]["rule"], &rules[1]["rule"]), (&"R5".into(), &"R5".into()), "{explained}");
 
-    let simulated = world.run(&["simulate", "--context", "c1", "--gone", "west"]);
+    let simulated = world.run(&["simulate", "--context", "c1", "--config", config, "--gone", "west"]);
     assert_eq!(simulated.code, Some(1), "{simulated}");
     assert_eq!(
         simulated.below()[1..],
@@ -183,7 +188,11 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     let yaml = world.run(&["state", "--server", &url]);
     fs::write(world.folder.path().join("served.yaml"), &yaml.stdout).unwrap();
     let same = world.run(&["simulate", "--config", config, "--to", "served.yaml"]);
-    assert_eq!((same.code, same.below().last()), (Some(0), Some(&"Every hostname is answered as before.")), "{same}");
+    assert_eq!(
+        (same.code, same.below().last()),
+        (Some(0), Some(&"Every hostname is answered as before.")),
+        "{same}"
+    );
     for source in [format!("dns://{}", server.dns()), format!("grpc://{}", server.grpc()), url] {
         let answer = world.run(&["resolve", ONLY.0, "--short", "--server", &source]);
         assert_eq!(answer.stdout, "192.0.2.1\n", "{source}: {answer}");
@@ -221,7 +230,10 @@ fn who_may_not_look_is_told_and_what_cannot_be_used_is_named() {
     });
     cluster.api().create(&second).unwrap();
     let several = world.run(&["state"]);
-    assert!(several.stderr.contains("mci, second each hold Clusters: say which is meant by -n NAMESPACE"), "{several}");
+    assert!(
+        several.stderr.contains("mci, second each hold Clusters: say which is meant by -n NAMESPACE"),
+        "{several}"
+    );
     assert_eq!(world.run(&["resolve", ONLY.0, "--short", "-n", "mci"]).stdout, "192.0.2.1\n");
 }
 
@@ -303,7 +315,9 @@ fn r26_a_confirmation_goes_into_the_own_cluster() {
     let confirmed = world.run(&["withdraw", "--confirm"]);
     assert_eq!(confirmed.code, Some(0), "{confirmed}");
     assert!(
-        confirmed.stdout.ends_with("said in Cluster west, the own one (its operator runs in this namespace).\n"),
+        confirmed
+            .stdout
+            .ends_with("said in Cluster west, the own one (its operator runs in this namespace).\n"),
         "{confirmed}"
     );
     assert!(world.spec("west")["withdrawalConfirmedAt"].is_string());
@@ -388,7 +402,10 @@ fn r24_a_drain_moves_the_answers_of_all_that_runs_and_a_doctor_finds_nothing_to_
     assert_eq!(undrained.code, Some(0), "{undrained}");
     world.draws(APP.0, "A", &["192.0.2.1", "198.51.100.1"]);
     let confirmed = here(&["withdraw", "--confirm"]);
-    assert!(confirmed.stdout.contains("Cluster west, the own one (its operator runs in this namespace)"), "{confirmed}");
+    assert!(
+        confirmed.stdout.contains("Cluster west, the own one (its operator runs in this namespace)"),
+        "{confirmed}"
+    );
 
     let servers = world.dns_servers.iter().map(|server| format!("http://{}", server.http()));
     let answering = [
@@ -424,10 +441,14 @@ fn r26_held_withdrawals_are_shown_by_who_holds_them_and_go_when_that_is_confirme
     assert_eq!(held(), json!([]));
 
     world.api().delete_all("clustercaches.multicluster.veccsolutions.io", NAMESPACE).unwrap();
-    wait::until_true("all of them are held", || held().as_array().is_some_and(|held| held.len() == names.len()));
+    wait::until_true("all of them are held", || {
+        held().as_array().is_some_and(|held| held.len() == names.len())
+    });
     world.answers(&names[24], "A", "192.0.2.1");
     let ill = here(&["doctor", "--no-cluster", "--server", &url]);
-    let held_line = format!("FAIL  {url} holds the withdrawal of 25 hostnames (R26): if it is meant: mci withdraw --confirm");
+    let held_line = format!(
+        "FAIL  {url} holds the withdrawal of 25 hostnames (R26): if it is meant: mci withdraw --confirm"
+    );
     assert!(ill.stdout.lines().any(|line| line == held_line), "{ill}");
 
     let confirmed = here(&["withdraw", "--confirm"]);
@@ -485,7 +506,11 @@ fn a_doctor_finds_what_is_wrong_and_nothing_where_nothing_is() {
     // A definition of another version, a stale cluster, and an answer that is another one.
     let crd = "hostnamecaches.multicluster.veccsolutions.io";
     let shortened = json!({"spec": {"names": {"shortNames": ["other"]}}});
-    world.cluster().api().merge("customresourcedefinitions.apiextensions.k8s.io", "", crd, &shortened).unwrap();
+    world
+        .cluster()
+        .api()
+        .merge("customresourcedefinitions.apiextensions.k8s.io", "", crd, &shortened)
+        .unwrap();
     world.cluster().api().merge_status(CLUSTERS, NAMESPACE, "east", &json!({"state": "stale"})).unwrap();
     let ill = world.run(&["doctor", "--config", config]);
     for text in [
@@ -503,7 +528,8 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
     }
     let folder = TempDir::with_prefix("mci-test-").unwrap();
     let state = folder.path().join("state.yaml");
-    let hostname = "hostnames: [{hostname: app.gslb.example.com, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]";
+    let hostname =
+        "hostnames: [{hostname: app.gslb.example.com, endpoints: [{cluster: west, addresses: [192.0.2.1]}]}]";
     fs::write(&state, format!("{ZONES}{hostname}\n")).unwrap();
 
     let examine = |glue: &str| {
@@ -517,7 +543,11 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
         let (grpc, http) = (Port::reserve(), Port::reserve());
         let mut command = mci();
         command.args(["standalone", state.to_str().unwrap()]);
-        command.args([format!("--dns=127.0.0.2:{port}"), format!("--grpc={}", grpc.v4()), format!("--http={}", http.v4())]);
+        command.args([
+            format!("--dns=127.0.0.2:{port}"),
+            format!("--grpc={}", grpc.v4()),
+            format!("--http={}", http.v4()),
+        ]);
         let mut server = mci_tests::process::Process::start("mci", &command);
         server.wait_until("it is ready", |_| {
             mci_tests::http::get(http.v4(), "/readyz").is_some_and(|response| response.status == 200)
@@ -527,7 +557,13 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
             .plugin(&format!("forward . 127.0.0.1:{port} {{\n        except gslb.example.com\n    }}"))
             .start();
         let mut doctor = mci();
-        doctor.args(["doctor", "gslb.example.com", "--no-cluster", "--server", &format!("http://{}", http.v4())]);
+        doctor.args([
+            "doctor",
+            "gslb.example.com",
+            "--no-cluster",
+            "--server",
+            &format!("http://{}", http.v4()),
+        ]);
         doctor.args(["--resolver", &resolver.dns().to_string(), "--name-server-port", &port.to_string()]);
         run(&mut doctor)
     };
@@ -555,7 +591,9 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
     );
     let astray = examine("ns1.gslb 60 IN A 127.0.0.1");
     assert!(
-        astray.stdout.contains("FAIL  ns1.gslb.example.com at 127.0.0.1 is no authority for gslb.example.com over UDP"),
+        astray.stdout.contains(
+            "FAIL  ns1.gslb.example.com at 127.0.0.1 is no authority for gslb.example.com over UDP"
+        ),
         "{astray}"
     );
     assert_eq!(astray.code, Some(1), "{astray}");

@@ -76,7 +76,9 @@ pub(crate) fn drain(arguments: &Drain, out: Out<'_>) -> anyhow::Result<ExitCode>
                 "Nothing was written. Give these hostnames another cluster first, or say --force."
             )?,
             Some(fields) => {
-                let until = fields.until.map_or_else(|| "until `mci undrain`".to_owned(), |end| format!("until {end}"));
+                let until = fields
+                    .until
+                    .map_or_else(|| "until `mci undrain`".to_owned(), |end| format!("until {end}"));
                 let by = fields.by.unwrap_or_default();
                 writeln!(out, "{what} is {state} {until}, by {by}: {}", arguments.reason)?;
                 match changes.len() {

@@ -95,7 +95,8 @@ impl Backend {
     fn ask(&mut self, question: &Question) -> anyhow::Result<Answered> {
         match self {
             Self::State { snapshot, chance, octets } => {
-                let facts: wire::Facts = snapshot.answer(&question.to_octets(0), Transport::Stream, chance, octets);
+                let facts: wire::Facts =
+                    snapshot.answer(&question.to_octets(0), Transport::Stream, chance, octets);
                 let cluster = facts.cluster.and_then(|at| snapshot.cluster_at(at)).map(ToString::to_string);
                 Ok(Answered { reply: Reply::read(octets, 0)?, cluster, way: None })
             }

@@ -53,11 +53,14 @@ fn left_over(object: &Cluster, whole: bool) -> Vec<String> {
     }
     let Some(status) = &object.status else { return lines };
     if let Some(Ok(own)) = status.own_override.as_ref().map(|item| item.read()) {
-        lines.push(format!("{name} says of itself that it is {}: lift it in {name}'s own context", own.state));
+        lines
+            .push(format!("{name} says of itself that it is {}: lift it in {name}'s own context", own.state));
     }
     for own in status.own_hostname_overrides.iter().filter_map(|item| item.read().ok()) {
         let (hostname, state) = (&own.hostname, own.state);
-        lines.push(format!("{name} says of itself that {hostname} is {state}: lift it in {name}'s own context"));
+        lines.push(format!(
+            "{name} says of itself that {hostname} is {state}: lift it in {name}'s own context"
+        ));
     }
     lines
 }

@@ -37,7 +37,8 @@ pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<Exi
         None => runtime.block_on(own(&asked, &clusters))?,
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let at = rfc3339(now).ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
+    let at =
+        rfc3339(now).ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
     let key = ObjectKey::new(&asked.namespace, own.cluster.as_str());
     runtime.block_on(amend(&asked.client, &key, |object| {
         object.spec.withdrawal_confirmed_at = Some(at.clone());
@@ -77,7 +78,10 @@ async fn own(asked: &Asked, clusters: &[Cluster]) -> anyhow::Result<Own> {
         };
         let mut own = clusters.iter().filter(is_own);
         if let (Some(one), None) = (own.next(), own.next()) {
-            return Ok(Own { cluster: identifier(&name(one))?, because: "its operator runs in this namespace" });
+            return Ok(Own {
+                cluster: identifier(&name(one))?,
+                because: "its operator runs in this namespace",
+            });
         }
     }
     match clusters {

@@ -69,7 +69,8 @@ async fn of_server(
     let mut client = match Client::connect(server, false).await {
         Ok(client) => client,
         Err(error) => {
-            findings.push(Finding::fail(format!("{error:#}"), "is it running, and is the port open from here?"));
+            findings
+                .push(Finding::fail(format!("{error:#}"), "is it running, and is the port open from here?"));
             return;
         }
     };
@@ -78,7 +79,10 @@ async fn of_server(
         let reply = match client.ask(&question).await {
             Ok((reply, _)) => reply,
             Err(error) => {
-                findings.push(Finding::fail(format!("{error:#}"), "is it running, and is the port open from here?"));
+                findings.push(Finding::fail(
+                    format!("{error:#}"),
+                    "is it running, and is the port open from here?",
+                ));
                 return;
             }
         };
@@ -95,7 +99,9 @@ async fn of_server(
     {
         let mut still = Vec::new();
         for (query, _) in wrong {
-            let Ok(question) = Question::new(&query.name().to_string(), query.record_type()) else { continue };
+            let Ok(question) = Question::new(&query.name().to_string(), query.record_type()) else {
+                continue;
+            };
             let Ok((reply, _)) = client.ask(&question).await else { continue };
             still.extend(differs(&reply, &query, &now.possible(&query)).map(|why| (query, why)));
         }
@@ -106,7 +112,11 @@ async fn of_server(
     } else if let Some((query, why)) = wrong.first() {
         findings.push(Finding::fail(
             format!("{server} answers {} of {asked} hostnames otherwise than it should", wrong.len()),
-            format!("{} {} is {why}; a cache in front keeps old answers for their TTL", query.name(), query.record_type()),
+            format!(
+                "{} {} is {why}; a cache in front keeps old answers for their TTL",
+                query.name(),
+                query.record_type()
+            ),
         ));
     } else {
         findings.push(Finding::ok(format!("{server} answers {asked} hostnames as it should")));
@@ -254,7 +264,8 @@ hostnames:
     #[test]
     fn only_hostnames_with_an_answer_are_asked_for_and_those_of_the_zone() {
         let known = snapshot(STATE);
-        let asked = |zone| names(&known, zone).iter().map(|query| query.name().to_string()).collect::<Vec<_>>();
+        let asked =
+            |zone| names(&known, zone).iter().map(|query| query.name().to_string()).collect::<Vec<_>>();
         assert_eq!(asked(None), ["app.example", "cdn.example"]);
         assert_eq!(asked(Some("pp.example")), [""; 0]);
         assert_eq!(asked(Some("app.example")), ["app.example"]);

@@ -94,7 +94,10 @@ async fn clocks(client: &ClusterClient, findings: &mut Vec<Finding>) {
                     "set both by NTP: overrides end by the clock of who answers",
                 )
             } else {
-                Finding::ok(format!("the API server's clock and this machine's agree within {} s", CLOCKS + within))
+                Finding::ok(format!(
+                    "the API server's clock and this machine's agree within {} s",
+                    CLOCKS + within
+                ))
             }
         }
         Ok(None) => Finding::unknown("the API server tells no time"),
@@ -122,7 +125,9 @@ async fn definitions(client: &ClusterClient, findings: &mut Vec<Finding>) {
                 same += 1;
                 continue;
             }
-            Definition::Missing(name) => Finding::fail(format!("the definition {name} is not installed"), FIX),
+            Definition::Missing(name) => {
+                Finding::fail(format!("the definition {name} is not installed"), FIX)
+            }
             Definition::NotEstablished(name) => Finding::fail(
                 format!("the definition {name} is not served"),
                 format!("kubectl get crd {name} -o yaml says why"),
@@ -154,9 +159,10 @@ fn clusters(asked: &Asked, snapshot: &Snapshot, objects: &[Cluster], findings: &
                 "the orchestrator makes one for each peer: is it among its peers?",
             ),
             (ClusterState::Alive | ClusterState::Gone, Some(_)) => Finding::ok(what),
-            (ClusterState::Stale, Some(_)) => {
-                Finding::fail(what, "no heartbeat is heard from it: look at its operator, and at the way to it")
-            }
+            (ClusterState::Stale, Some(_)) => Finding::fail(
+                what,
+                "no heartbeat is heard from it: look at its operator, and at the way to it",
+            ),
         });
     }
     let count = snapshot.hostname_count();

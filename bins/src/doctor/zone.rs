@@ -124,8 +124,11 @@ async fn delegation(resolver: &Resolver, zone: &str, findings: &mut Vec<Finding>
             }
         }
     }
-    let unreached = if unreached.is_empty() { "their names have no address".to_owned() } else { unreached.join("; ") };
-    findings.push(Finding::unknown(format!("the name servers of {parent}, the parent, do not answer: {unreached}")));
+    let unreached =
+        if unreached.is_empty() { "their names have no address".to_owned() } else { unreached.join("; ") };
+    findings.push(Finding::unknown(format!(
+        "the name servers of {parent}, the parent, do not answer: {unreached}"
+    )));
     None
 }
 
@@ -251,7 +254,9 @@ async fn soa(at: SocketAddr, zone: &str, tcp: bool) -> Result<(), Unreached> {
     let reply = asking.await.map_err(|error| {
         let of_io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
         match of_io.map(std::io::Error::kind) {
-            Some(std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::AddrNotAvailable) => Unreached::NoWay,
+            Some(std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::AddrNotAvailable) => {
+                Unreached::NoWay
+            }
             _ => Unreached::Silent(error.root_cause().to_string()),
         }
     })?;
@@ -287,9 +292,12 @@ fn compare(zone: &str, parent: &NameServers, own: &NameServers, findings: &mut V
         ));
     }
     for (name, glue) in parent {
-        let Some(addresses) = own.get(name).filter(|_| is_below(name, zone) && !glue.is_empty()) else { continue };
+        let Some(addresses) = own.get(name).filter(|_| is_below(name, zone) && !glue.is_empty()) else {
+            continue;
+        };
         if glue != addresses {
-            let list = |of: &BTreeSet<IpAddr>| of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let list =
+                |of: &BTreeSet<IpAddr>| of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             findings.push(Finding::fail(
                 format!("{name} is at {} by the parent, and at {} by {zone}", list(glue), list(addresses)),
                 "make both the same",
@@ -314,7 +322,9 @@ async fn cached(resolver: &Resolver, zone: &str, known: &Snapshot, findings: &mu
                 format!("{} gives {name} a TTL of {ttl} s where {published} s is published", resolver.at),
                 "a cache on the way makes it longer: failover takes that much longer",
             ),
-            Some(ttl) => Finding::ok(format!("{} gives {name} a TTL of {ttl} s of {published} s", resolver.at)),
+            Some(ttl) => {
+                Finding::ok(format!("{} gives {name} a TTL of {ttl} s of {published} s", resolver.at))
+            }
             None => Finding::fail(
                 format!("{} finds no address of {name}", resolver.at),
                 "compare with `mci resolve` at the server itself",
@@ -346,7 +356,8 @@ mod tests {
     #[test]
     fn parent_and_zone_are_compared_by_names_and_glue() {
         let parent = servers(&[("ns1.z.example", &["192.0.2.1"]), ("ns2.example.net", &[])]);
-        let same = (Verdict::Ok, "the NS records of z.example are the same at the parent and in it".to_owned());
+        let same =
+            (Verdict::Ok, "the NS records of z.example are the same at the parent and in it".to_owned());
         assert_eq!(compared(&parent, &parent), std::slice::from_ref(&same));
         let moved = servers(&[("ns1.z.example", &["192.0.2.9"]), ("ns2.example.net", &[])]);
         let glue = "ns1.z.example is at 192.0.2.1 by the parent, and at 192.0.2.9 by z.example".to_owned();

@@ -24,7 +24,8 @@ impl Status {
             write_server(page, server)?;
         }
         writeln!(page)?;
-        let mut rows = vec![["CLUSTER", "STATE", "SINCE", "HEARTBEAT", "HELD BACK"].map(str::to_owned).to_vec()];
+        let mut rows =
+            vec![["CLUSTER", "STATE", "SINCE", "HEARTBEAT", "HELD BACK"].map(str::to_owned).to_vec()];
         rows.extend(clusters.iter().map(|cluster| cluster_columns(cluster, now)));
         write_table(page, &rows)?;
         for cluster in clusters {
@@ -72,7 +73,8 @@ fn write_server(page: &mut String, server: &Value) -> std::fmt::Result {
     for source in server.get("sources").and_then(Value::as_array).into_iter().flatten() {
         let name = source.get("name").and_then(Value::as_str).unwrap_or("?");
         let heard = source.get("heardSecondsAgo").and_then(Value::as_u64);
-        let heard = heard.map_or_else(|| "never heard".to_owned(), |seconds| format!("heard {}", ago(seconds)));
+        let heard =
+            heard.map_or_else(|| "never heard".to_owned(), |seconds| format!("heard {}", ago(seconds)));
         match source.get("why").and_then(Value::as_str) {
             Some(why) => writeln!(page, "  {name}: {heard}; {why}")?,
             None => writeln!(page, "  {name}: {heard}")?,
@@ -273,8 +275,9 @@ mod tests {
 
     #[test]
     fn times_are_said_as_people_say_them() {
-        assert_eq!([0, 119, 120, 7_199, 7_200, 172_800].map(ago), [
-            "0 s ago", "119 s ago", "2 min ago", "119 min ago", "2 h ago", "2 d ago"
-        ]);
+        assert_eq!(
+            [0, 119, 120, 7_199, 7_200, 172_800].map(ago),
+            ["0 s ago", "119 s ago", "2 min ago", "119 min ago", "2 h ago", "2 d ago"]
+        );
     }
 }

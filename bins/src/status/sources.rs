@@ -170,7 +170,8 @@ fn beside(status: &mut Status, clusters: &[Cluster], leases: &Leases) {
         let said = object.and_then(|object| object.status.as_ref());
         row.since = said.and_then(|said| said.since.clone());
         row.reason = said.and_then(|said| said.reason.clone());
-        row.heartbeat = leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
+        row.heartbeat =
+            leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
     }
     let mut leaders: Vec<LeaderRow> = leases
         .leaders
@@ -211,7 +212,8 @@ async fn of_server(
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     for row in &mut status.clusters {
         let clusters = told.get("clusters").and_then(Value::as_array);
-        let known = clusters.and_then(|all| all.iter().find(|one| text(one, "name").as_ref() == Some(&row.name)));
+        let known =
+            clusters.and_then(|all| all.iter().find(|one| text(one, "name").as_ref() == Some(&row.name)));
         row.since = known.and_then(|known| text(known, "since"));
         row.reason = known.and_then(|known| text(known, "reason"));
     }

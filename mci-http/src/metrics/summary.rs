@@ -74,7 +74,9 @@ fn longest<'a>(mut name: &[u8], apexes: &'a HashMap<&[u8], String>) -> Option<&'
 }
 
 fn count(conditions: &mut Conditions, snapshot: &Snapshot, hostname: &Hostname) {
-    let Some(Condition { answered, single_cluster, stale, drained }) = snapshot.condition(hostname) else { return };
+    let Some(Condition { answered, single_cluster, stale, drained }) = snapshot.condition(hostname) else {
+        return;
+    };
     conditions.answered += u64::from(answered);
     conditions.unanswerable += u64::from(!answered);
     conditions.single_cluster += u64::from(single_cluster);

@@ -96,8 +96,7 @@ mod tests {
     #[test]
     fn what_the_api_server_adds_is_no_difference_and_what_it_lacks_is() {
         let ours = json!({"names": {"kind": "A"}, "versions": [{"name": "v1", "max": 5, "columns": []}]});
-        let more =
-            json!({"names": {"kind": "A", "singular": "a"}, "versions": [{"name": "v1", "max": 5.0}], "conversion": {}});
+        let more = json!({"names": {"kind": "A", "singular": "a"}, "versions": [{"name": "v1", "max": 5.0}], "conversion": {}});
         assert_eq!(difference(&ours, &more, "spec"), None);
         let other = json!({"names": {"kind": "A"}, "versions": [{"name": "v1", "max": 6}]});
         assert_eq!(difference(&ours, &other, "spec").as_deref(), Some("spec.versions[0].max"));

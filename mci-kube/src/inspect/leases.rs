@@ -77,7 +77,8 @@ impl Leases {
             Ok(Evidence::Receiver { .. }) => {}
             Ok(Evidence::Other) => {
                 // Any other program's Lease has no term.
-                let Some(term) = meta.annotations.as_ref().and_then(|annotations| annotations.get(TERM)) else {
+                let Some(term) = meta.annotations.as_ref().and_then(|annotations| annotations.get(TERM))
+                else {
                     return;
                 };
                 self.leaders.push(Leader {
