@@ -402,7 +402,10 @@ fn r24_a_drain_moves_the_answers_of_all_that_runs_and_a_doctor_finds_nothing_to_
     assert_eq!(undrained.code, Some(0), "{undrained}");
     world.draws(APP.0, "A", &["192.0.2.1", "198.51.100.1"]);
     let confirmed = here(&["withdraw", "--confirm"]);
-    assert!(confirmed.stdout.contains("Cluster west, the own one (its operator runs in this namespace)"), "{confirmed}");
+    assert!(
+        confirmed.stdout.contains("Cluster west, the own one (its operator runs in this namespace)"),
+        "{confirmed}"
+    );
 
     let servers = world.dns_servers.iter().map(|server| format!("http://{}", server.http()));
     let answering = [
@@ -438,10 +441,14 @@ fn r26_held_withdrawals_are_shown_by_who_holds_them_and_go_when_that_is_confirme
     assert_eq!(held(), json!([]));
 
     world.api().delete_all("clustercaches.multicluster.veccsolutions.io", NAMESPACE).unwrap();
-    wait::until_true("all of them are held", || held().as_array().is_some_and(|held| held.len() == names.len()));
+    wait::until_true("all of them are held", || {
+        held().as_array().is_some_and(|held| held.len() == names.len())
+    });
     world.answers(&names[24], "A", "192.0.2.1");
     let ill = here(&["doctor", "--no-cluster", "--server", &url]);
-    let held_line = format!("FAIL  {url} holds the withdrawal of 25 hostnames (R26): if it is meant: mci withdraw --confirm");
+    let held_line = format!(
+        "FAIL  {url} holds the withdrawal of 25 hostnames (R26): if it is meant: mci withdraw --confirm"
+    );
     assert!(ill.stdout.lines().any(|line| line == held_line), "{ill}");
 
     let confirmed = here(&["withdraw", "--confirm"]);
