@@ -42,7 +42,7 @@ fn r26_every_name_of_a_cluster_stays_until_it_is_confirmed_where_it_is_held() {
     // only then are they held by the dns-server.
     confirm(&world);
     wait::until_true("the dns-server holds them", || {
-        total(&world.dns_servers[0].metrics(), "mci_withdrawal_held", &[]) == 25.0
+        total(&world.dns_servers[0].metrics(), "mci_withdrawal_held", &[]) == 25
     });
     for name in &names {
         world.answers(name, "A", "192.0.2.1");

@@ -163,8 +163,8 @@ fn r17_a_gateway_and_its_route_are_answered_once_the_gateway_api_is_installed() 
     }));
     world.wait_for_condition(team, "route", "Published", "False NotAccepted");
     world.cluster().set_gateway_addresses(team, "gateway", &["192.0.2.21", "2001:db8::21"]);
-    let routes = "httproutes.gateway.networking.k8s.io";
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", true);
+    let http_routes = "httproutes.gateway.networking.k8s.io";
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", true);
     for name in [routed, whole] {
         world.answers(name, "A", "192.0.2.21");
         world.answers(name, "AAAA", "2001:db8::21");
@@ -204,9 +204,9 @@ fn r17_a_gateway_and_its_route_are_answered_once_the_gateway_api_is_installed() 
         world.answers(&hostname, "A", "NODATA");
     }
 
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", false);
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", false);
     world.answers(routed, "A", "NODATA");
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", true);
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", true);
     world.answers(routed, "A", "192.0.2.21");
     world.cluster().scale(team, "app", 0);
     world.answers(routed, "A", "NODATA");
