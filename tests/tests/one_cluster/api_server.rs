@@ -15,7 +15,7 @@ const TEAM: &str = "team";
 const NAME: &str = "app.gslb.example.com";
 
 /// After an outage everyone looks again within this: backoff ends at 5 s, leases are 6 s long.
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_mins(1);
 
 fn ready() -> Answer {
     Answer::addresses(["192.0.2.1"])

@@ -3,7 +3,8 @@
 use k8s_openapi::jiff::Timestamp;
 use mci_tests::checker::Checker;
 use mci_tests::load::Answer;
-use mci_tests::world::{CALM, CLUSTER, GSLBS, INGRESSES, NAMESPACE, World, gslb, ingress};
+use mci_tests::wait;
+use mci_tests::world::{CALM, CLUSTER, GSLBS, INGRESSES, NAMESPACE, World, gslb, ingress, total};
 use serde_json::json;
 
 use crate::here;
@@ -12,7 +13,7 @@ const TEAM: &str = "team";
 const CLUSTERS: &str = "clusters.multicluster.veccsolutions.io";
 
 #[test]
-fn r26_every_name_of_a_cluster_stays_until_somebody_confirms_that_it_is_to_go() {
+fn r26_every_name_of_a_cluster_stays_until_it_is_confirmed_where_it_is_held() {
     if !here() {
         return;
     }
@@ -37,9 +38,22 @@ fn r26_every_name_of_a_cluster_stays_until_somebody_confirms_that_it_is_to_go() 
     }
     load.none_failed_none_wrong(&table);
 
-    let confirmed = json!({"spec": {"withdrawalConfirmedAt": Timestamp::now().to_string()}});
-    world.api().merge(CLUSTERS, NAMESPACE, CLUSTER, &confirmed).unwrap();
+    // A confirmation releases what is held at that time: at first by the operator, which then withdraws the names, and
+    // only then are they held by the dns-server.
+    confirm(&world);
+    wait::until_true("the dns-server holds them", || {
+        total(&world.dns_servers[0].metrics(), "mci_withdrawal_held", &[]) == 25
+    });
+    for name in &names {
+        world.answers(name, "A", "192.0.2.1");
+    }
+    confirm(&world);
     for name in &names {
         world.answers(name, "A", "NXDOMAIN");
     }
+}
+
+fn confirm(world: &World) {
+    let confirmed = json!({"spec": {"withdrawalConfirmedAt": Timestamp::now().to_string()}});
+    world.api().merge(CLUSTERS, NAMESPACE, CLUSTER, &confirmed).unwrap();
 }
