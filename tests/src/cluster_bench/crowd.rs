@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, say};
+use super::{PATIENCE, Size, say};
 use crate::cluster::{Answer, Api};
 use crate::http;
 use crate::wait;
@@ -17,7 +17,7 @@ pub(super) const TEAM: &str = "bench";
 const BATCH: usize = 2_000;
 
 /// Nothing is written for so long once everything is done: `ResourceCache`s and `ServiceCache`s may come 5 s later.
-const QUIET: Duration = Duration::from_secs(7);
+const QUIET: [Duration; 2] = [Duration::from_secs(7), Duration::from_secs(1)];
 
 /// How often it is looked whether something is done, by a request that costs little.
 const LOOK: Duration = Duration::from_millis(250);
@@ -62,7 +62,7 @@ pub(super) fn hostname(number: usize) -> String {
     format!("app-{number}.crowd.{ZONE}")
 }
 
-/// An address for each number below 2^20.
+/// An address for each number; those of the same 2^20 differ.
 pub(super) fn address(number: usize) -> String {
     format!("10.{}.{}.{}", 64 + (number >> 16) % 16, (number >> 8) % 256, number % 256)
 }
@@ -107,8 +107,10 @@ pub(super) fn slice(service: &str, endpoints: &[(&str, bool)]) -> Value {
 
 /// The shards of another cluster that publishes these hostnames of the crowd, as its front end would write them.
 pub(super) fn shards(peer: &Peer, hostnames: std::ops::Range<usize>) -> Vec<Value> {
+    // Each cluster has addresses of its own.
+    let from = peer.name().bytes().fold(1 << 19, |sum, octet| sum * 31 + usize::from(octet)) % (1 << 20);
     let named: Vec<(String, String)> =
-        hostnames.map(|number| (hostname(number), address(number + (1 << 19)))).collect();
+        hostnames.map(|number| (hostname(number), address(number + from))).collect();
     let named: Vec<(&str, &str)> =
         named.iter().map(|(hostname, address)| (hostname.as_str(), address.as_str())).collect();
     peer.shards(&named)
@@ -174,7 +176,8 @@ pub(super) fn wait_until_answered(world: &World, count: usize) {
 
 /// Waits until MCI has written all that it had to.
 #[track_caller]
-pub(super) fn wait_until_quiet(world: &World) {
+pub(super) fn wait_until_quiet(world: &World, size: Size) {
+    let quiet = size.of(QUIET[0], QUIET[1]);
     let writes =
         || -> f64 { world.all().map(|replica| gauge(replica.http(), "mci_writes_total", &[])).sum() };
     let mut last = (writes(), std::time::Instant::now());
@@ -184,7 +187,7 @@ pub(super) fn wait_until_quiet(world: &World) {
         if (now - last.0).abs() > 0.5 {
             last = (now, std::time::Instant::now());
         }
-        (last.1.elapsed() >= QUIET).then_some(())
+        (last.1.elapsed() >= quiet).then_some(())
     });
     assert!(found.is_some(), "MCI never ceases to write: {} writes", last.0);
 }

@@ -34,14 +34,16 @@ pub(super) fn measure(size: Size) -> Value {
         crowd::expose(&world, exposed / EACH..hostnames / EACH, EACH);
         exposed = hostnames;
         crowd::wait_until_answered(&world, hostnames + changes);
-        crowd::wait_until_quiet(&world);
+        crowd::wait_until_quiet(&world, size);
         say(&format!("{changes} changes among {hostnames} hostnames"));
-        let idle = window(&world, changes, |_| {});
+        let tail = size.of(TAIL, Duration::from_millis(500));
+        let window = |change: &dyn Fn(usize)| window(&world, changes, tail, change);
+        let idle = window(&|_| {});
         // Turns every one unready and, in the next window, ready again.
-        let unready = window(&world, changes, |number| write(&world, number, &[false, false]));
-        let ready = window(&world, changes, |number| write(&world, number, &[true, false]));
+        let unready = window(&|number| write(&world, number, &[false, false]));
+        let ready = window(&|number| write(&world, number, &[true, false]));
         // One endpoint more of a Service that was ready and is ready.
-        let count = window(&world, changes, |number| write(&world, number, &[true, true]));
+        let count = window(&|number| write(&world, number, &[true, true]));
         sizes.push(json!({
             "hostnames": hostnames,
             "changes": changes,
@@ -53,14 +55,14 @@ pub(super) fn measure(size: Size) -> Value {
         for number in 0..changes {
             write(&world, number, &[true, false]);
         }
-        crowd::wait_until_quiet(&world);
+        crowd::wait_until_quiet(&world, size);
     }
     json!({"sizes": sizes})
 }
 
 /// What is used and written while a number of changes are made, for each of them.
 #[track_caller]
-fn window(world: &World, changes: usize, mut change: impl FnMut(usize)) -> Value {
+fn window(world: &World, changes: usize, tail: Duration, change: &dyn Fn(usize)) -> Value {
     let writes = Writes::now(world);
     // To read the API server's metrics costs it more than what is measured.
     let times = Times::now(world);
@@ -69,7 +71,7 @@ fn window(world: &World, changes: usize, mut change: impl FnMut(usize)) -> Value
         change(number);
         lasts(PAUSE);
     }
-    lasts(TAIL);
+    lasts(tail);
     #[expect(clippy::cast_precision_loss, reason = "counts fit into 53 bits")]
     let divisor = changes as f64;
     let cpu = Times::now(world).since(&times, divisor);

@@ -32,7 +32,7 @@ pub(super) fn measure(size: Size) -> Value {
             world.api().apply_all(&crowd::shards(peer, 0..gslbs)).expect("shards are taken");
         }
         crowd::wait_until_answered(&world, gslbs);
-        crowd::wait_until_quiet(&world);
+        crowd::wait_until_quiet(&world, size);
         say(&format!("{} s of nothing with {gslbs} GSLBs", time.as_secs()));
         sizes.push(json!({"gslbs": gslbs, "idle": idle(&world, &mut peers, time)}));
     }

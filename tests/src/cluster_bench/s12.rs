@@ -38,7 +38,7 @@ pub(super) fn measure(size: Size) -> Value {
         published = clusters - 1;
         restart(&mut world);
         wait_until_merged(&world, hostnames);
-        crowd::wait_until_quiet(&world);
+        crowd::wait_until_quiet(&world, size);
         lasts(size.of(REST, Duration::from_secs(1)));
         sizes.push(json!({
             "clusters": clusters,

@@ -69,7 +69,7 @@ pub(super) fn measure(size: Size) -> Value {
     );
     let coredns = kubernetes_plugin(&world);
     crowd::wait_until_answered(&world, gslbs);
-    crowd::wait_until_quiet(&world);
+    crowd::wait_until_quiet(&world, size);
     let mut chain = Chain::start(world.cluster());
 
     say(&format!("{changes} changes among {gslbs} GSLBs"));
