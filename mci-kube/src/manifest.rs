@@ -26,15 +26,15 @@ pub struct SyntaxError {
 
 /// Whether a text is a manifest: some document of it begins an object of Kubernetes.
 pub fn is_manifest(text: &str) -> bool {
-    // Cheap, since it is asked of large state files too.
+    // Cheap, since it is asked of large state files too: the first document of a manifest says that it is one.
     text.contains("apiVersion")
-        && read(text).iter().any(|manifest| match &manifest.object {
-            Ok(object) => has_type(object),
+        && documents(text).any(|(line, document)| {
+            if let Ok(object) = parse(document, line) {
+                return has_type(&object);
+            }
             // What cannot be read is judged by its words.
-            Err(_) => documents(text).any(|(_, document)| {
-                let has = |key: &str| document.lines().any(|line| line.starts_with(key));
-                has("apiVersion:") && has("kind:")
-            }),
+            let has = |key: &str| document.lines().any(|line| line.starts_with(key));
+            has("apiVersion:") && has("kind:")
         })
 }
 

@@ -35,15 +35,7 @@ pub(crate) fn check(offline: &Offline, file: &str, text: &str, mut each: impl Fn
                 continue;
             }
         };
-        if !offline.knows(&object) {
-            match mistaken_type(&object) {
-                Some((path, message)) => {
-                    checked.add(file, Some(line), path, message);
-                    continue;
-                }
-                None => checked.others += 1,
-            }
-        } else {
+        if offline.knows(&object) {
             checked.ours += 1;
             for violation in offline.check(&object) {
                 // `<object>: <field>: <message>`, since one document may hold many objects.
@@ -53,6 +45,11 @@ pub(crate) fn check(offline: &Offline, file: &str, text: &str, mut each: impl Fn
                 };
                 checked.add(file, Some(line), path, violation.message);
             }
+        } else if let Some((path, message)) = mistaken_type(&object) {
+            checked.add(file, Some(line), path, message);
+            continue;
+        } else {
+            checked.others += 1;
         }
         each(line, object);
     }

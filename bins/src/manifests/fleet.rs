@@ -1,7 +1,7 @@
 //! Several clusters with their manifests, and the facts of all of them as one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mci_core::publish::{self, Kind};
 use mci_core::state_file::reading::{Collected, Text, did_you_mean};
@@ -301,7 +301,7 @@ fn is_own_config(content: &Content) -> bool {
     str::from_utf8(&content.octets).is_ok_and(|text| has_keys(text, |key| keys.contains(&key)))
 }
 
-fn in_no_cluster(directory: &PathBuf, content: &Content) -> Problem {
+fn in_no_cluster(directory: &Path, content: &Content) -> Problem {
     let directory = directory.display();
     let message =
         format!("a manifest right in {directory}, whose directories are clusters: it is of none of them");

@@ -126,21 +126,21 @@ fn read_state(
     let mut warnings = Collected::default();
     let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
     let before = reader.problem_count();
-    let mut named: Vec<(&str, Place, String)> = Vec::new();
+    let mut wanted: Vec<(&str, Place, String)> = Vec::new();
     let expected = "the name of a state file, or a state itself";
     texts(&mut reader, node, path, expected, |_, node, path, name| {
-        named.push((name, node.at, path.to_string()));
+        wanted.push((name, node.at, path.to_string()));
     });
     if reader.problem_count() > before {
         return None;
     }
-    let names: Vec<&str> = named.iter().map(|(name, ..)| *name).collect();
+    let names: Vec<&str> = wanted.iter().map(|(name, ..)| *name).collect();
     match load(&names) {
         Ok(snapshot) => return Some(snapshot),
         Err(LoadError::Unreadable(unreadable)) => {
             for (position, why) in unreadable {
                 // Each stands where its name does.
-                let (at, path) = match named.get(position) {
+                let (at, path) = match wanted.get(position) {
                     Some((_, at, path)) => (*at, path.clone()),
                     None => (node.at, path.to_string()),
                 };
