@@ -163,7 +163,7 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     let rules: Vec<_> = explained["explanations"][0]["endpoints"].as_array().unwrap().iter().collect();
     assert_eq!((&rules[0]["rule"], &rules[1]["rule"]), (&"R5".into(), &"R5".into()), "{explained}");
 
-    let simulated = world.run(&["simulate", "--context", "c1", "--gone", "west"]);
+    let simulated = world.run(&["simulate", "--context", "c1", "--config", config, "--gone", "west"]);
     assert_eq!(simulated.code, Some(1), "{simulated}");
     assert_eq!(
         simulated.below()[1..],

@@ -25,6 +25,7 @@ mod gauges;
 mod index;
 mod neighbours;
 mod notices;
+mod own_cluster;
 mod pulse;
 mod status;
 mod tasks;

@@ -33,6 +33,7 @@ pub use look::{ask, words};
 pub use objects::{GSLBS, INGRESSES, gslb, ingress, service};
 pub use options::Options;
 pub use peer::Peer;
+pub(crate) use peer::derived;
 pub use steady::{Steady, UNLIMITED};
 
 /// The namespace that the chart is installed in.
