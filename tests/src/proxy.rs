@@ -30,18 +30,28 @@ enum Link {
     Hangs,
     /// The connections that were the first so many.
     HangsUpTo(usize),
+    /// What clients send; what servers send goes through.
+    HoldsRequests,
     Cut,
 }
 
 impl Link {
-    /// Whether nothing goes through the connection of this number, counted from 1.
-    fn hangs(self, number: usize) -> bool {
+    /// Whether nothing of this side goes through the connection of this number, counted from 1.
+    fn hangs(self, number: usize, sender: Sender) -> bool {
         match self {
             Link::Hangs => true,
             Link::HangsUpTo(last) => number <= last,
+            Link::HoldsRequests => sender == Sender::Client,
             Link::Passes | Link::Delays(_) | Link::Cut => false,
         }
     }
+}
+
+/// Whose octets are carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
 }
 
 /// A running proxy; connections through it end with it.
@@ -94,6 +104,11 @@ impl Proxy {
         self.link.send_replace(Link::HangsUpTo(self.accepted()));
     }
 
+    /// What clients send is held back and goes through when it passes again; what servers send goes through.
+    pub fn hold_requests(&self) {
+        self.link.send_replace(Link::HoldsRequests);
+    }
+
     /// Connections are reset, new ones at once.
     pub fn cut(&self) {
         self.link.send_replace(Link::Cut);
@@ -131,7 +146,7 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
     let mut cut = link.clone();
     let reached = async {
         // One that is accepted while the link hangs reaches nobody until it passes.
-        let _ = link.wait_for(|link| !link.hangs(number)).await;
+        let _ = link.wait_for(|link| !link.hangs(number, Sender::Client)).await;
         TcpStream::connect(server).await
     };
     let is_cut = |link: &Link| *link == Link::Cut;
@@ -152,8 +167,8 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
         tokio::select! {
             both = async {
                 tokio::try_join!(
-                    carry(client_reads, server_writes, number, link.clone()),
-                    carry(server_reads, client_writes, number, link.clone()),
+                    carry(client_reads, server_writes, (number, Sender::Client), link.clone()),
+                    carry(server_reads, client_writes, (number, Sender::Server), link.clone()),
                 )
             } => both.is_ok(),
             _ = cut.wait_for(is_cut) => false,
@@ -169,7 +184,7 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
 async fn carry(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
-    number: usize,
+    (number, sender_is): (usize, Sender),
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(IN_FLIGHT);
@@ -188,10 +203,12 @@ async fn carry(
             loop {
                 let now = *link.borrow_and_update();
                 match now {
-                    now if now.hangs(number) => {
+                    now if now.hangs(number, sender_is) => {
                         let _ = link.changed().await;
                     }
-                    Link::Passes | Link::Cut | Link::Hangs | Link::HangsUpTo(_) => break,
+                    Link::Passes | Link::Cut | Link::Hangs | Link::HangsUpTo(_) | Link::HoldsRequests => {
+                        break;
+                    }
                     Link::Delays(time) if came + time <= Instant::now() => break,
                     Link::Delays(time) => {
                         tokio::select! {
@@ -285,6 +302,29 @@ mod tests {
         old.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         old.write_all(b"three").unwrap();
         assert_eq!(answer(&mut old).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn requests_are_held_while_what_the_server_sends_comes() {
+        let listener = net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let proxy = Proxy::start(listener.local_addr().unwrap());
+        let mut client = connect(&proxy);
+        patient(&client);
+        client.write_all(b"one").unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        patient(&server);
+        assert_eq!(answer(&mut server).unwrap(), "one");
+
+        proxy.hold_requests();
+        client.write_all(b"two").unwrap();
+        server.write_all(b"news").unwrap();
+        assert_eq!(answer(&mut client).unwrap(), "news");
+        server.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        assert_eq!(answer(&mut server).unwrap_err().kind(), ErrorKind::WouldBlock);
+
+        proxy.pass();
+        patient(&server);
+        assert_eq!(answer(&mut server).unwrap(), "two");
     }
 
     #[test]

@@ -111,10 +111,20 @@ impl World {
         &self.clusters
     }
 
-    /// The connections between each program and the API server, where the options asked for proxies: in the order
-    /// operators, orchestrators, dns-servers.
+    /// The connections between programs and the API server, where the options asked for proxies: all of them.
     pub fn proxies(&self) -> &[Proxy] {
         &self.proxies
+    }
+
+    /// The one of one replica.
+    #[track_caller]
+    pub fn proxy(&self, mode: Mode, index: usize) -> &Proxy {
+        let before = match mode {
+            Mode::Operator => 0,
+            Mode::Orchestrator => self.operators.len(),
+            Mode::DnsServer => self.operators.len() + self.orchestrators.len(),
+        };
+        &self.proxies[before + index]
     }
 
     /// The replicas of a mode.
@@ -267,7 +277,8 @@ pub fn total(metrics: &str, family: &str, labels: &[(&str, &str)]) -> u64 {
             let has = |(name, value): &(&str, &str)| series.contains(&format!("{name}=\"{value}\""));
             labels.iter().all(has).then(|| value.parse::<f64>().ok())?
         })
-        .sum();
+        // A sum of nothing would be -0.
+        .fold(0.0, |sum, value| sum + value);
     sum.to_string().parse().unwrap_or_else(|_| panic!("{family} counts nothing: {sum}"))
 }
 
@@ -294,7 +305,7 @@ mod tests {
                        a_total_more{x=\"1\"} 100\nb 3\n";
         let of = |labels: &[(&str, &str)]| total(metrics, "a_total", labels);
         assert_eq!([of(&[]), of(&[("x", "1")]), of(&[("x", "1"), ("y", "2")])], [13, 12, 5]);
-        assert_eq!(total(metrics, "b", &[]), 3);
+        assert_eq!(["b", "c"].map(|family| total(metrics, family, &[])), [3, 0]);
     }
 
     #[test]

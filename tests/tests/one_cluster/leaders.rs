@@ -6,7 +6,7 @@ use mci_tests::checker::Checker;
 use mci_tests::cluster::Mode;
 use mci_tests::load::Answer;
 use mci_tests::wait;
-use mci_tests::world::{CALM, GSLBS, LEADERLESS, World, lasts};
+use mci_tests::world::{CALM, GSLBS, LEADERLESS, World, lasts, total};
 
 use crate::here;
 
@@ -25,7 +25,10 @@ fn ready() -> Answer {
 }
 
 fn world() -> World {
-    let world = World::options().replicas_of_all(2).start();
+    published(World::options().replicas_of_all(2).start())
+}
+
+fn published(world: World) -> World {
     world.publish(TEAM, "app", NAME, "192.0.2.1");
     world.publish(TEAM, "other", OTHER, "192.0.2.2");
     world.answers(NAME, "A", "192.0.2.1");
@@ -113,6 +116,51 @@ fn r28_a_leader_that_slept_past_its_lease_does_not_bring_back_what_was_deleted_m
         assert_ne!(world.leader(mode), leader, "the sleeper leads again");
         let other = other.delay(frozen, LEADERLESS + SETTLED).phase("deleted", frozen, [Answer::NxDomain]);
         // Once it is gone it does not come back, not for one answer.
+        deleted.none_failed_none_wrong(&other.delay(gone, CALM).phase("gone", gone, [Answer::NxDomain]));
+        load.none_failed_none_wrong(&table);
+
+        world.publish(TEAM, "other", OTHER, "192.0.2.2");
+        world.answers(OTHER, "A", "192.0.2.2");
+    }
+}
+
+#[test]
+fn r28_a_write_that_a_leader_decided_on_and_that_arrives_when_it_leads_no_more_changes_nothing() {
+    if !here() {
+        return;
+    }
+    let world = published(World::options().replicas_of_all(2).behind_proxies().start());
+    for mode in [Mode::Operator, Mode::Orchestrator] {
+        let (load, deleted) = (world.load(NAME), world.load(OTHER));
+        let table = Checker::new(CALM).phase("ready", load.began(), [ready()]);
+        let other = Checker::new(CALM).phase("there", deleted.began(), [Answer::addresses(["192.0.2.2"])]);
+        let leader = world.leader(mode);
+        let kind = if mode == Mode::Operator { "ClusterCache" } else { "HostnameCache" };
+        // Writes that nobody knows the end of, or that were refused.
+        let late = || {
+            let metrics = world.replicas(mode)[leader].metrics();
+            let of = |outcome| total(&metrics, "mci_writes_total", &[("kind", kind), ("outcome", outcome)]);
+            of("unknown") + of("conflict")
+        };
+        let before = late();
+        // It hears of the change and decides; what it writes is on its way for longer than its lease.
+        let proxy = world.proxy(mode, leader);
+        let held = Instant::now();
+        proxy.hold_requests();
+        world.cluster().scale(TEAM, "other", 0);
+        world.cluster().wait_for_ready(TEAM, "other", 0);
+        lasts(Duration::from_secs(1));
+        world.delete(GSLBS, TEAM, "other");
+        let table = turn(&world, table.delay(held, LEADERLESS), false);
+        world.answers(OTHER, "A", "NXDOMAIN");
+        let gone = Instant::now();
+        lasts(PAST_THE_LEASE.saturating_sub(held.elapsed()));
+        proxy.pass();
+        wait::until_true("a write was under way", || late() > before);
+        lasts(Duration::from_secs(1));
+        let table = turn(&world, table.delay(Instant::now(), CALM), true);
+        let either = [Answer::NoData, Answer::NxDomain];
+        let other = other.delay(held, LEADERLESS + SETTLED).phase("unready, and deleted", held, either);
         deleted.none_failed_none_wrong(&other.delay(gone, CALM).phase("gone", gone, [Answer::NxDomain]));
         load.none_failed_none_wrong(&table);
 
