@@ -12,6 +12,7 @@ use mci_tests::cluster::{Cluster, Clusters, Mode};
 use mci_tests::coredns::Corefile;
 use mci_tests::mci::mci;
 use mci_tests::port::Port;
+use mci_tests::process::Process;
 use mci_tests::require::{self, Component};
 use mci_tests::wait;
 use mci_tests::world::{Peer, World as Whole};
@@ -307,6 +308,36 @@ fn r24_a_drain_says_who_would_be_left_alone_and_is_lifted_again() {
 }
 
 #[test]
+fn a_status_that_is_watched_follows_and_an_api_server_that_is_gone_is_named() {
+    if !here() {
+        return;
+    }
+    let world = World::start();
+    let mut command = mci();
+    command.env("KUBECONFIG", world.cluster().kubeconfig()).args(["status", "--watch"]);
+    let mut watching = Process::start("status", &command);
+    watching.wait_for_log("Hostnames: 3; answered 2");
+    let (hostname, name) = OFF;
+    let ready = json!({"hostname": hostname, "endpoints": [
+        {"clusterIdentifier": "east", "addresses": [{"ipAddress": "198.51.100.1"}], "ready": true},
+    ]});
+    let caches = "hostnamecaches.multicluster.veccsolutions.io";
+    world.cluster().api().merge(caches, NAMESPACE, name, &ready).unwrap();
+    watching.wait_for_log("Hostnames: 3; answered 3");
+    let drained = world.run(&["drain", "east", "--reason", "upgrade", "--force"]);
+    assert_eq!(drained.code, Some(0), "{drained}");
+    watching.wait_for_log("drained, by admin: upgrade");
+    watching.kill();
+
+    world.cluster().api_server().kill();
+    let gone = world.run(&["state", "-n", NAMESPACE]);
+    assert_eq!((gone.code, gone.stdout.as_str()), (Some(2), ""), "{gone}");
+    assert!(gone.stderr.contains("the API server cannot be reached"), "{gone}");
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.stdout.starts_with("FAIL  the API server cannot be asked: "), "{doctor}");
+}
+
+#[test]
 fn r26_a_confirmation_goes_into_the_own_cluster() {
     if !here() {
         return;
@@ -548,7 +579,7 @@ fn a_doctor_follows_the_delegation_of_a_zone() {
             format!("--grpc={}", grpc.v4()),
             format!("--http={}", http.v4()),
         ]);
-        let mut server = mci_tests::process::Process::start("mci", &command);
+        let mut server = Process::start("mci", &command);
         server.wait_until("it is ready", |_| {
             mci_tests::http::get(http.v4(), "/readyz").is_some_and(|response| response.status == 200)
         });
