@@ -76,7 +76,8 @@ Examples:
   mci standalone gslb.yaml --dns 0.0.0.0:53,[::]:53 --rate-limit 20 --http off
   mci standalone gslb.yaml --grpc unix:///run/mci/dns.sock")]
 pub(crate) struct Standalone {
-    /// State files, or directories of them (*.yaml, *.yml, *.json; not *.test.yaml)
+    /// State files, manifests (CLUSTER=PATH, or a directory for each cluster), or directories of them (*.yaml, *.yml,
+    /// *.json; not *.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -333,13 +334,16 @@ pub(crate) struct Test {
 ///
 /// State files are checked together, as they would be served together; policy tests each by itself, with the state that
 /// they name; configuration files each by itself, without the environment; Kubernetes manifests by the rules of the CRDs,
-/// in the API server's words (objects of other kinds are passed over). The exit code is 2 if there is a mistake.
+/// in the API server's words (objects of other kinds are passed over). Where it is said which clusters the manifests are of,
+/// by their directories or by CLUSTER=PATH, what they come to is told too: what is assumed of what only a cluster knows, and
+/// what it would complain of. The exit code is 2 if there is a mistake.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   mci validate gslb.yaml
   mci validate deploy/ deploy/gslb.test.yaml
   mci validate manifests/app.yaml
+  mci validate zones.yaml west=deploy/west east=deploy/east
   mci validate config.yaml
   mci validate gslb.yaml -o json")]
 pub(crate) struct Validate {

@@ -7,10 +7,11 @@ use mci_core::state_file::{Problems, StateFile, nearest};
 use mci_core::{Hostname, Snapshot};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::files::{Content, Sources};
-use crate::follow::read_at_rest;
+use crate::file_facts;
+use crate::files::Sources;
 use crate::http_client::HttpServer;
 use crate::kube_facts::KubeOptions;
+use crate::manifests::Notes;
 use crate::progress::during;
 use crate::source::{Server, Source};
 
@@ -19,6 +20,8 @@ use crate::source::{Server, Source};
 pub(crate) struct Facts {
     pub(crate) snapshot: Snapshot,
     pub(crate) origin: Origin,
+    /// What is to be known of manifests.
+    pub(crate) notes: Notes,
 }
 
 /// Where facts come from, and what people should know of that: a line each.
@@ -55,11 +58,18 @@ const NAMED: usize = 10;
 /// Reads whatever the source is.
 pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
     match source {
-        Source::Files(sources) => Ok(Facts { snapshot: load(sources)?, origin: Origin::new(sources) }),
+        Source::Files(sources) => {
+            let read = file_facts::read(sources)?;
+            let mut origin = Origin::new(sources);
+            if let Some(note) = read.summary(sources) {
+                origin.note(note);
+            }
+            Ok(Facts { snapshot: read.snapshot, origin, notes: read.notes })
+        }
         Source::Server(Server::Http(url)) => {
             let snapshot =
                 during(&format!("Reading the state of {url}"), || runtime()?.block_on(served(url)))?;
-            Ok(Facts { snapshot, origin: Origin::new(url) })
+            Ok(Facts { snapshot, origin: Origin::new(url), notes: Notes::default() })
         }
         Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
             bail!(
@@ -75,7 +85,7 @@ pub(crate) fn gather(source: &Source) -> anyhow::Result<Facts> {
                     origin.note(caution);
                 }
                 pass_over(&mut origin, &facts.passed_over);
-                Ok(Facts { snapshot: facts.snapshot, origin })
+                Ok(Facts { snapshot: facts.snapshot, origin, notes: Notes::default() })
             })
         }),
     }
@@ -118,15 +128,7 @@ pub(crate) fn explained(options: &KubeOptions, error: anyhow::Error) -> anyhow::
 
 /// Reads the files; every mistake in them is in the error.
 pub(crate) fn load(sources: &Sources) -> anyhow::Result<Snapshot> {
-    during(&format!("Reading {sources}"), || {
-        let (contents, _) = read_at_rest(sources)?;
-        Ok(parse(&contents).map_err(|problems| wrong(sources, &problems))?.into_snapshot())
-    })
-}
-
-/// Parses contents that belong together.
-pub(crate) fn parse(contents: &[Content]) -> Result<StateFile, Problems> {
-    StateFile::parse_all(contents.iter().map(|content| (content.name.as_str(), content.octets.as_slice())))
+    Ok(file_facts::read(sources)?.snapshot)
 }
 
 /// Every mistake, below a line that says how many.

@@ -10,6 +10,7 @@ mod config;
 mod dig;
 mod doctor;
 mod facts;
+mod file_facts;
 mod files;
 mod follow;
 mod holder;

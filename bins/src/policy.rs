@@ -1,12 +1,13 @@
 //! Policy test files, for the commands that run and check them.
 
-use std::fs;
-use std::io;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use mci_core::policy::Suite;
+use mci_core::policy::{LoadError, Suite};
 
-use crate::files::{Content, Unreadable, is_named_as_test, read, tests_of};
+use crate::file_facts::{self, FileFacts};
+use crate::files::{Content, Sources, Unreadable, is_named_as_test, read, tests_of};
+use crate::manifests::Notes;
 
 /// The keys that a policy test begins with, and a state file does not have.
 const KEYS: [&str; 3] = ["state", "tests", "always"];
@@ -28,8 +29,14 @@ pub(crate) fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A policy test, and what is to be known of the state that it names.
+pub(crate) struct Read {
+    pub(crate) suite: Suite,
+    pub(crate) notes: Notes,
+}
+
 /// Reads a policy test and the state that it names; every mistake is in the error.
-pub(crate) fn suite(path: &Path) -> Result<Suite, Problems> {
+pub(crate) fn suite(path: &Path) -> Result<Read, Problems> {
     let content = read(path).map_err(Problems::Unreadable)?;
     parse(path, &content)
 }
@@ -44,16 +51,35 @@ pub(crate) enum Problems {
 }
 
 /// Parses the content of the policy test at `path`.
-pub(crate) fn parse(path: &Path, content: &Content) -> Result<Suite, Problems> {
-    let Content { name, octets } = content;
+pub(crate) fn parse(path: &Path, content: &Content) -> Result<Read, Problems> {
+    let Content { name, octets, .. } = content;
     let Ok(text) = str::from_utf8(octets) else {
         return Err(Problems::Unreadable(Unreadable(vec![format!(
             "{name}: it is not UTF-8: save it as UTF-8 text"
         )])));
     };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let load = |state: &str| -> io::Result<String> { fs::read_to_string(folder.join(state)) };
-    Suite::parse_named(name, text, load).map_err(Problems::Wrong)
+    let told = RefCell::new(Notes::default());
+    let load = |names: &[&str]| {
+        let (mut contents, mut unreadable) = (Vec::new(), Vec::new());
+        for (position, name) in names.iter().enumerate() {
+            match Sources::named_in(folder, &[name]).read() {
+                Ok(more) => contents.extend(more),
+                Err(Unreadable(lines)) => {
+                    unreadable
+                        .extend(lines.into_iter().map(|line| (position, format!("cannot read {line}"))));
+                }
+            }
+        }
+        if !unreadable.is_empty() {
+            return Err(LoadError::Unreadable(unreadable));
+        }
+        let FileFacts { snapshot, notes, .. } = file_facts::parse(&contents).map_err(LoadError::Wrong)?;
+        *told.borrow_mut() = notes;
+        Ok(snapshot)
+    };
+    let suite = Suite::parse_with(name, text, load).map_err(Problems::Wrong)?;
+    Ok(Read { suite, notes: told.into_inner() })
 }
 
 /// Whether a file is a policy test rather than a state file: by its name, or by its keys.

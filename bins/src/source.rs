@@ -14,7 +14,7 @@ use crate::kube_facts::KubeOptions;
 /// Exactly one source; the current kube context where none is named.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceOptions {
-    /// State files, or directories of them
+    /// State files, manifests (CLUSTER=PATH, or a directory for each cluster), or directories of them
     #[arg(long, short, value_name = "FILE", num_args = 1.., conflicts_with_all = ["server", "context", "kubeconfig", "namespace"], help_heading = HEADING)]
     file: Vec<PathBuf>,
 
@@ -62,7 +62,9 @@ impl SourceOptions {
         let is_word = |path: &PathBuf| {
             let looks_like_a_file =
                 path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|known| e == *known));
-            !looks_like_a_file && path.components().count() == 1 && !path.exists()
+            // `west=deploy` names a cluster and its files.
+            let has_cluster = path.as_os_str().as_encoded_bytes().contains(&b'=');
+            !looks_like_a_file && !has_cluster && path.components().count() == 1 && !path.exists()
         };
         // The first value of --file is a file, whether or not it is there.
         let words = self.file.iter().skip(1).rev().take(most).take_while(|path| is_word(path)).count();
@@ -146,6 +148,7 @@ mod tests {
         assert_eq!(split(&["app.example.com"]), (vec![], 1), "the first is what --file asked for");
         assert_eq!(split(&["a.yaml", "tpyo.yaml"]), (vec![], 2));
         assert_eq!(split(&["a.yaml", "/"]), (vec![], 2));
+        assert_eq!(split(&["a.yaml", "west=deploy"]), (vec![], 2));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! ```
 
 use core::time::Duration;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::edit::Edit;
 use crate::hostname::Hostname;
@@ -52,7 +52,7 @@ impl Intake {
         unread: impl IntoIterator<Item = Hostname>,
         now: Duration,
     ) {
-        let mut listed: HashSet<Hostname> = unread.into_iter().collect();
+        let mut listed: BTreeSet<Hostname> = unread.into_iter().collect();
         for hostname in &listed {
             self.withdrawals.returns(hostname);
         }

@@ -7,7 +7,7 @@
 //! A cluster publishes its hostnames in shards, each replaced whole. What comes out is a pure function of what lies
 //! here: the order in which shards came does not show.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::ClusterId;
 use crate::hostname::Hostname;
@@ -18,7 +18,7 @@ use crate::shard::Shard;
 #[derive(Clone, Debug, Default)]
 pub struct Publications {
     shards: BTreeMap<ClusterId, BTreeMap<Shard, Vec<Hostname>>>,
-    hostnames: HashMap<Hostname, Vec<Endpoint>>,
+    hostnames: BTreeMap<Hostname, Vec<Endpoint>>,
 }
 
 impl Publications {

@@ -46,11 +46,13 @@ pub fn read(text: &str) -> Vec<Manifest> {
             Ok(Value::Null) => {}
             Ok(mut object) if is_list(&object) => {
                 let items = object.get_mut("items").map(Value::take);
-                for object in items.into_iter().flat_map(|items| match items {
+                for mut item in items.into_iter().flat_map(|items| match items {
                     Value::Array(items) => items,
+                    Value::Null => Vec::new(),
                     other => vec![other],
                 }) {
-                    manifests.push(Manifest { line, object: Ok(object) });
+                    adopt(&object, &mut item);
+                    manifests.push(Manifest { line, object: Ok(item) });
                 }
             }
             object => manifests.push(Manifest { line, object }),
@@ -63,8 +65,21 @@ fn has_type(object: &Value) -> bool {
     ["apiVersion", "kind"].iter().all(|key| object.get(key).is_some_and(Value::is_string))
 }
 
+/// `List`, or `ServiceList` as the API server answers it.
 fn is_list(object: &Value) -> bool {
-    has_type(object) && object.get("kind").is_some_and(|kind| kind == "List")
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let items = object.get("items");
+    has_type(object) && kind.ends_with("List") && (kind == "List" || items.is_some_and(Value::is_array))
+}
+
+/// The items of a `ServiceList` do not repeat that they are Services.
+fn adopt(list: &Value, item: &mut Value) {
+    let kind = list.get("kind").and_then(Value::as_str).and_then(|kind| kind.strip_suffix("List"));
+    let (Some(kind), Value::Object(item)) = (kind.filter(|kind| !kind.is_empty()), item) else { return };
+    item.entry("kind").or_insert_with(|| kind.into());
+    if let Some(version) = list.get("apiVersion") {
+        item.entry("apiVersion").or_insert_with(|| version.clone());
+    }
 }
 
 /// The documents with the lines on which they begin. A line that begins with `---` ends a document wherever it stands.
@@ -110,7 +125,14 @@ fn parse(document: &str, line: u32) -> Result<Value, SyntaxError> {
         let first = u64::try_from(first).unwrap_or_default();
         let at =
             within.and_then(|within| u32::try_from((u64::from(line) + within).checked_sub(first + 1)?).ok());
-        SyntaxError { line: at, message: error.to_string().lines().next().unwrap_or_default().to_owned() }
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default();
+        // `error: line 3 column 7: …` counts from where the document begins.
+        let message = message
+            .strip_prefix("error: line ")
+            .and_then(|rest| rest.split_once(": "))
+            .map_or(message, |(_, message)| message);
+        SyntaxError { line: at, message: message.to_owned() }
     })
 }
 
@@ -143,6 +165,17 @@ mod tests {
         let text = "apiVersion: v1\nkind: List\nitems:\n- {kind: A}\n- {kind: B}\n";
         let objects: Vec<_> = read(text).into_iter().map(|manifest| manifest.object.unwrap()).collect();
         assert_eq!(objects, [json!({"kind": "A"}), json!({"kind": "B"})]);
+        let text = "apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: a}}]\n";
+        let objects: Vec<_> = read(text).into_iter().map(|manifest| manifest.object.unwrap()).collect();
+        assert_eq!(objects, [json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}})]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_place_in_its_document() {
+        let [Manifest { object: Err(error), .. }] = &read("a: 1\n---\nkind: [\n")[1..] else {
+            panic!("the second document cannot be read")
+        };
+        assert_eq!((error.line, error.to_string().as_str()), (Some(3), "unclosed bracket '['"));
     }
 
     #[test]

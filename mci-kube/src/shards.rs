@@ -30,16 +30,16 @@ impl Shards {
 
     /// Takes changes in. Returns the hostnames of which something else is said.
     pub(crate) fn change(&mut self, changes: Vec<Change<ShardItem>>) -> BTreeSet<Hostname> {
-        let mut changed = BTreeSet::new();
+        let mut hostnames = BTreeSet::new();
         for change in changes {
             match change {
-                Change::Applied(observed) => changed.extend(self.apply(observed.key, observed.value)),
-                Change::Deleted { key, .. } => changed.extend(self.delete(&key)),
+                Change::Applied(observed) => hostnames.extend(self.apply(observed.key, observed.value)),
+                Change::Deleted { key, .. } => hostnames.extend(self.delete(&key)),
                 // It is there: what it said before stays.
                 Change::Malformed(_) => {}
             }
         }
-        changed
+        hostnames
     }
 
     /// Takes a whole list in; the same.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use mci_kube::offline::{Offline, Violation};
@@ -39,7 +40,7 @@ fn every_object_of_the_table_is_judged_as_it_says() {
         found.sort();
         let expected = expected(&row);
         if found != expected {
-            differences += &format!("{}\n  expected {expected:#?}\n  found {found:#?}\n", row["about"]);
+            let _ = writeln!(differences, "{}\n  expected {expected:#?}\n  found {found:#?}", row["about"]);
         }
     }
     assert!(differences.is_empty(), "{differences}");

@@ -83,10 +83,26 @@ impl Corefile {
     /// Starts `CoreDNS` with it, and waits until it listens.
     #[track_caller]
     pub fn start(&self) -> CoreDns {
+        CoreDns::start_with(|port| self.text(port))
+    }
+}
+
+impl CoreDns {
+    /// Starts one that asks nobody over gRPC, with these plugins, each a line or a block.
+    #[track_caller]
+    pub fn start_alone(plugins: &[&str]) -> Self {
+        CoreDns::start_with(|port| {
+            let lines: Vec<String> = plugins.iter().map(|plugin| format!("    {plugin}\n")).collect();
+            format!(".:{port} {{\n    bind 127.0.0.1\n{}}}\n", lines.concat())
+        })
+    }
+
+    #[track_caller]
+    fn start_with(text: impl FnOnce(u16) -> String) -> Self {
         let port = Port::reserve();
         let folder = TempDir::with_prefix("mci-test-").expect("a folder for the Corefile can be made");
         let file = folder.path().join("Corefile");
-        fs::write(&file, self.text(port.number())).expect("the Corefile can be written");
+        fs::write(&file, text(port.number())).expect("the Corefile can be written");
         let mut command = Command::new(program("coredns", COREDNS_VERSION));
         command.arg("-conf").arg(file);
         let mut process = Process::start("CoreDNS", &command);
@@ -94,9 +110,7 @@ impl Corefile {
         process.wait_for_log("CoreDNS-");
         CoreDns { process, port, _folder: folder }
     }
-}
 
-impl CoreDns {
     /// Where it answers, UDP and TCP.
     pub fn dns(&self) -> SocketAddr {
         self.port.v4()

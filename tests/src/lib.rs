@@ -26,6 +26,7 @@ pub mod certificates;
 pub mod checker;
 pub mod client;
 pub mod cluster;
+pub mod cluster_bench;
 pub mod coredns;
 pub mod dig;
 pub mod http;

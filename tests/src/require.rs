@@ -49,6 +49,8 @@ pub enum Component {
     NetworkNamespace,
     /// The loopback address `::1`.
     Ipv6,
+    /// What gives a process a clock of its own, from Debian's faketime.
+    Faketime,
 }
 
 /// Whether all of them are here. Where one is not, says that the calling test is skipped, and why; or panics,
@@ -109,8 +111,19 @@ impl Component {
             Component::Ipv6 => std::net::TcpListener::bind(("::1", 0))
                 .err()
                 .map(|error| format!("there is no IPv6 loopback address ::1 ({error})")),
+            Component::Faketime => faketime()
+                .is_none()
+                .then(|| "libfaketime is missing; `sudo apt-get install faketime` brings it".to_owned()),
         }
     }
+}
+
+/// The library that gives a process a clock of its own.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    let architectures = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    architectures
+        .map(|folder| folder.path().join("faketime").join("libfaketimeMT.so.1"))
+        .find(|library| library.is_file())
 }
 
 /// Where a program that `cargo xtask components` builds is.

@@ -81,7 +81,7 @@ impl Backend {
     fn new(source: &Source, tcp: bool) -> anyhow::Result<(Self, Origin)> {
         Ok(match source {
             Source::Files(_) | Source::Cluster(_) | Source::Server(Server::Http(_)) => {
-                let Facts { snapshot, origin } = gather(source)?;
+                let Facts { snapshot, origin, .. } = gather(source)?;
                 (Self::State { snapshot, chance: rand::make_rng(), octets: Vec::new() }, origin)
             }
             Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {

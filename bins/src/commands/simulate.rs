@@ -26,7 +26,7 @@ pub(crate) fn simulate(arguments: &Simulate, out: Out<'_>) -> anyhow::Result<Exi
     }
     let source = asked.source.of_whole_state("simulate")?;
     let name = asked.name.as_deref().map(hostname).transpose()?;
-    let Facts { snapshot: now, origin } = gather(&source)?;
+    let Facts { snapshot: now, origin, .. } = gather(&source)?;
     let to = (!arguments.to.is_empty()).then(|| Sources::new(arguments.to.iter().cloned()));
     let then = to.as_ref().map_or_else(|| Ok(now.clone()), load)?;
     let then = given

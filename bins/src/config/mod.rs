@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mci_core::publish::{self, HostnameRule};
 use mci_core::state_file::reading::{Collected, Text};
 use mci_core::state_file::{Problem, Problems};
 use mci_core::wire::CookieSecrets;
@@ -68,8 +69,10 @@ pub(crate) struct Config {
     /// The other clusters, in the order of the file.
     pub(crate) peers: Vec<Peer>,
     /// How they are known here; several a cluster where keys are being replaced.
+    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) api_keys: Vec<ApiKey>,
     /// What `api_keys` are stored with; there is one where there are keys.
+    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) cluster_salt: Option<SecretSlice<u8>>,
     /// Who may publish what (R27); everybody everything where absent. An empty list refuses everything.
     pub(crate) hostname_policy: Option<Vec<PolicyEntry>>,
@@ -146,6 +149,25 @@ pub(crate) struct Log {
 }
 
 impl Config {
+    /// How the own cluster publishes (R25, R27).
+    pub(crate) fn publishing(&self) -> publish::Config {
+        let rule = |entry: &PolicyEntry| {
+            let PolicyEntry { namespaces, zones, ip_overrides, max_priority } = entry;
+            HostnameRule {
+                namespaces: namespaces.clone(),
+                zones: zones.clone(),
+                ip_overrides: Some(*ip_overrides),
+                max_priority: max_priority.map(i64::from),
+            }
+        };
+        publish::Config {
+            address_hold: self.address_hold,
+            hostname_policy: self.hostname_policy.as_ref().map(|rules| rules.iter().map(rule).collect()),
+            zones: self.zones.iter().map(|zone| zone.name.clone()).collect(),
+            ..publish::Config::new(self.cluster_identifier.clone())
+        }
+    }
+
     /// Where the value of a key (`heartbeat.check`) comes from; nothing where it is the default.
     pub(crate) fn origin(&self, key: &str) -> Option<&Origin> {
         self.origins.get(key)
@@ -207,13 +229,18 @@ pub(crate) fn read(file: &Path) -> Result<Arc<Config>, Problems> {
 
 /// Checks the content of a configuration file by itself; what is to be looked at.
 pub(crate) fn check(path: &Path, content: &Content) -> Result<Vec<Problem>, Problems> {
+    parse(path, content).map(|config| config.warnings)
+}
+
+/// Reads the content of a configuration file by itself.
+pub(crate) fn parse(path: &Path, content: &Content) -> Result<Config, Problems> {
     let given = Given {
         component: Component::DnsServer,
         file: Some(path.to_owned()),
         written: Vec::new(),
         environment: Environment::default(),
     };
-    given.parse(Some(content)).map(|config| config.warnings)
+    given.parse(Some(content))
 }
 
 /// Whether a text at the top level has a key that only a configuration has: neither state files nor policy tests do.

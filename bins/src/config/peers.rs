@@ -26,6 +26,7 @@ const PROTOCOLS: &[(&str, Protocol)] =
     &[("auto", Protocol::Auto), ("stream", Protocol::Stream), ("rest", Protocol::Rest)];
 
 /// Another cluster.
+#[allow(dead_code, reason = "checked here, and used by what talks to peers")]
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) identifier: ClusterId,
@@ -45,6 +46,7 @@ pub(crate) struct Peer {
 }
 
 /// A key that a peer says who it is with, as we store it.
+#[allow(dead_code, reason = "checked here, and used by what hears peers")]
 #[derive(Clone, Debug)]
 pub(crate) struct ApiKey {
     pub(crate) cluster_identifier: ClusterId,

@@ -30,7 +30,11 @@ impl From<'_> {
             written: written.collect(),
             environment: Environment::new(variables),
         };
-        let content = Content { name: "c.yaml".to_owned(), octets: self.file.as_bytes().to_vec() };
+        let content = Content {
+            name: "c.yaml".to_owned(),
+            octets: self.file.as_bytes().to_vec(),
+            ..Content::default()
+        };
         given.parse(Some(&content))
     }
 }

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use mci_core::publish::{Config as Publishing, HostnameRule};
 use mci_http::Exposition;
 use mci_http::families::{Distribution, Families, Family};
 use mci_kube::lease::Timing;
@@ -13,7 +12,7 @@ use mci_kube::operator::{BOUNDS, Gauges, Histogram, Operator, Options, Settings,
 use super::families::{decoding, leadership, number, watches, writes};
 use super::{CONFIGURATION, Start, current, run, serve_http};
 use crate::cli;
-use crate::config::{Config, PolicyEntry};
+use crate::config::Config;
 use crate::serve::HTTP;
 use crate::serve::health::Health;
 use crate::supervise::Supervisor;
@@ -62,25 +61,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
 }
 
 fn settings(config: &Config) -> Settings {
-    let rule = |entry: &PolicyEntry| {
-        let PolicyEntry { namespaces, zones, ip_overrides, max_priority } = entry;
-        HostnameRule {
-            namespaces: namespaces.clone(),
-            zones: zones.clone(),
-            ip_overrides: Some(*ip_overrides),
-            max_priority: max_priority.map(i64::from),
-        }
-    };
-    Settings {
-        publish: Publishing {
-            address_hold: config.address_hold,
-            hostname_policy: config.hostname_policy.as_ref().map(|rules| rules.iter().map(rule).collect()),
-            zones: config.zones.iter().map(|zone| zone.name.clone()).collect(),
-            ..Publishing::new(config.cluster_identifier.clone())
-        },
-        withdrawal: config.withdrawal,
-        heartbeat: config.heartbeat.set,
-    }
+    Settings { publish: config.publishing(), withdrawal: config.withdrawal, heartbeat: config.heartbeat.set }
 }
 
 fn distribution(histogram: &Histogram) -> Distribution {

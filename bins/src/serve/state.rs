@@ -12,8 +12,10 @@ use tracing::{error, info, warn};
 
 use super::change_log;
 use super::health::Health;
-use crate::facts::{headline, parse};
+use crate::facts::headline;
+use crate::file_facts::{FileFacts, parse};
 use crate::files::{Content, Sources, Unreadable};
+use crate::manifests::Note;
 
 /// How many mistakes of one file are logged.
 const LOGGED_MISTAKES: usize = 100;
@@ -35,13 +37,18 @@ impl Served {
     /// Serves `contents` from now on, whole and at once; or says all that is wrong with them and changes nothing.
     pub(crate) fn take(&self, contents: Vec<Content>) -> Result<Changes, Problems> {
         let hash = hash(&contents);
-        let file = parse(&contents)?;
+        let FileFacts { snapshot, warnings, notes, clusters: _ } = parse(&contents)?;
         drop(contents);
         self.taken.store(hash, Ordering::Relaxed);
-        for warning in file.warnings() {
+        for warning in warnings {
             warn!(%warning, "The state file is allowed, but look at this");
         }
-        let snapshot = file.into_snapshot();
+        for Note { text: warning, .. } in notes.warnings {
+            warn!(%warning, "A cluster would complain of this");
+        }
+        for Note { text: assumed, .. } in notes.assumed {
+            info!(%assumed, "The manifests do not say it");
+        }
         let now = unix_now();
         Ok(self.live.edit(|edit| {
             edit.replace(&snapshot);

@@ -23,7 +23,7 @@ use crate::outcome::Query;
 use crate::policy::expect::{Expectation, Kind};
 use crate::record_type::RecordType;
 use crate::snapshot::Snapshot;
-use crate::state_file::Problems;
+use crate::state_file::{Problems, StateFile};
 
 pub use crate::policy::report::{Case, Failure, Report};
 
@@ -51,6 +51,15 @@ pub struct Suite {
     file: String,
     tests: Vec<Test>,
     always: Vec<Always>,
+}
+
+/// What keeps the state from being loaded that a policy file names.
+#[derive(Clone, Debug)]
+pub enum LoadError {
+    /// Some of what is named cannot be read: which, by position, and a sentence that says why.
+    Unreadable(Vec<(usize, String)>),
+    /// What is named can be read, and is wrong.
+    Wrong(Problems),
 }
 
 /// One of `tests`.
@@ -100,6 +109,28 @@ impl Suite {
         file: &str,
         text: &str,
         load: impl Fn(&str) -> io::Result<String>,
+    ) -> Result<Self, Problems> {
+        Self::parse_with(file, text, |names| {
+            let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+            for (position, name) in names.iter().enumerate() {
+                match load(name) {
+                    Ok(content) => files.push((*name, content)),
+                    Err(error) => unreadable.push((position, format!("cannot read {name}: {error}"))),
+                }
+            }
+            if !unreadable.is_empty() {
+                return Err(LoadError::Unreadable(unreadable));
+            }
+            let files = files.iter().map(|(name, content)| (*name, content.as_bytes()));
+            StateFile::parse_all(files).map(StateFile::into_snapshot).map_err(LoadError::Wrong)
+        })
+    }
+
+    /// The same where `load` makes the state of everything that the file names for it, in whatever form that lies.
+    pub fn parse_with(
+        file: &str,
+        text: &str,
+        load: impl Fn(&[&str]) -> Result<Snapshot, LoadError>,
     ) -> Result<Self, Problems> {
         read::suite(file, text, &load)
     }

@@ -1,22 +1,20 @@
 //! Reads a policy file.
 
-use std::io;
-
 use crate::outcome::Query;
 use crate::policy::read_expect::expectation;
-use crate::policy::{Always, Step, Suite, Test};
+use crate::policy::{Always, LoadError, Step, Suite, Test};
 use crate::record_type::{Rcode, RecordType};
 use crate::simulate::{
     ClusterPattern, EndpointPattern, Given, NothingMeant, hostnames, no_hostname, patched,
 };
 use crate::snapshot::Snapshot;
 use crate::state_file::names;
-use crate::state_file::node::{Node, Value};
-use crate::state_file::problem::Collected;
+use crate::state_file::node::{Node, Place, Value};
+use crate::state_file::problem::{Collected, Problem};
 use crate::state_file::reader::{Path, Reader, keys};
 use crate::state_file::stream::{self, Detail};
 use crate::state_file::text::Text;
-use crate::state_file::{self, Problems, StateFile};
+use crate::state_file::{self, Problems};
 
 keys!(SuiteKey { State = "state", Tests = "tests", Always = "always" });
 
@@ -45,14 +43,13 @@ keys!(GivenKey {
     Patch = "patch",
 });
 
+/// Makes the state of what the file names for it.
+type Load<'l> = &'l dyn Fn(&[&str]) -> Result<Snapshot, LoadError>;
+
 /// How many losses one of `always` may try.
 const MOST_LOSSES: usize = 100_000;
 
-pub(crate) fn suite(
-    file: &str,
-    text: &str,
-    load: &dyn Fn(&str) -> io::Result<String>,
-) -> Result<Suite, Problems> {
+pub(crate) fn suite(file: &str, text: &str, load: Load<'_>) -> Result<Suite, Problems> {
     let mut problems = Collected::default();
     let mut warnings = Collected::default();
     let text = Text::new(file, text);
@@ -72,12 +69,7 @@ pub(crate) fn suite(
     }
 }
 
-fn read_suite(
-    text: &Text<'_>,
-    node: &Node<'_>,
-    problems: &mut Collected,
-    load: &dyn Fn(&str) -> io::Result<String>,
-) -> Option<Suite> {
+fn read_suite(text: &Text<'_>, node: &Node<'_>, problems: &mut Collected, load: Load<'_>) -> Option<Suite> {
     let mut warnings = Collected::default();
     let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
     let (mut state, mut tests, mut always) = (None, None, None);
@@ -126,7 +118,7 @@ fn read_state(
     node: &Node<'_>,
     path: &Path<'_>,
     problems: &mut Collected,
-    load: &dyn Fn(&str) -> io::Result<String>,
+    load: Load<'_>,
 ) -> Option<Snapshot> {
     if let Value::Map(_) = &node.value {
         return state_file::read_tree(text, node, path, problems);
@@ -134,27 +126,31 @@ fn read_state(
     let mut warnings = Collected::default();
     let mut reader = Reader::new(text, Detail::Places, problems, &mut warnings);
     let before = reader.problem_count();
-    let mut files: Vec<(String, String)> = Vec::new();
-    texts(
-        &mut reader,
-        node,
-        path,
-        "the name of a state file, or a state itself",
-        |reader, node, path, name| match load(name) {
-            Ok(content) => files.push((name.to_owned(), content)),
-            Err(error) => reader.problem(path, node.at, format_args!("cannot read {name}: {error}")),
-        },
-    );
+    let mut named: Vec<(&str, Place, String)> = Vec::new();
+    let expected = "the name of a state file, or a state itself";
+    texts(&mut reader, node, path, expected, |_, node, path, name| {
+        named.push((name, node.at, path.to_string()));
+    });
     if reader.problem_count() > before {
         return None;
     }
-    match StateFile::parse_all(files.iter().map(|(name, content)| (name.as_str(), content.as_bytes()))) {
-        Ok(file) => Some(file.into_snapshot()),
-        Err(in_state) => {
-            problems.extend(in_state);
-            None
+    let names: Vec<&str> = named.iter().map(|(name, ..)| *name).collect();
+    match load(&names) {
+        Ok(snapshot) => return Some(snapshot),
+        Err(LoadError::Unreadable(unreadable)) => {
+            for (position, why) in unreadable {
+                // Each stands where its name does.
+                let (at, path) = match named.get(position) {
+                    Some((_, at, path)) => (*at, path.clone()),
+                    None => (node.at, path.to_string()),
+                };
+                let (line, column) = text.line_and_column(at);
+                problems.push(|| Problem { line, column, ..Problem::of(text.name(), path, why) });
+            }
         }
+        Err(LoadError::Wrong(in_state)) => problems.extend(in_state),
     }
+    None
 }
 
 /// One text, or a list of them.

@@ -241,6 +241,11 @@ impl Head {
         key.is_in(self.defaults_given)
     }
 
+    /// Whether `clusters` is present in any file.
+    pub(crate) fn lists_clusters(&self) -> bool {
+        self.clusters_closed
+    }
+
     /// The clusters that hostnames may name.
     pub(crate) fn clusters(&self) -> Clusters {
         let mut clusters = Clusters::default();

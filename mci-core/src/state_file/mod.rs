@@ -66,6 +66,7 @@ pub use crate::state_file::snapshot_file::{SnapshotFile, SnapshotFileError};
 pub struct StateFile {
     snapshot: Snapshot,
     warnings: Vec<Problem>,
+    lists_clusters: bool,
 }
 
 impl StateFile {
@@ -112,6 +113,11 @@ impl StateFile {
     /// What is allowed and probably not meant, such as a zone with a single name server.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// Whether the files list the clusters that there are, so that any other name is a mistake.
+    pub fn lists_clusters(&self) -> bool {
+        self.lists_clusters
     }
 
     /// A snapshot as a state file in YAML, for people; it reads back as the same snapshot.
@@ -215,7 +221,8 @@ fn read_as_far(
         }
     }
     let result = if problems.is_empty() {
-        Ok(StateFile { snapshot: body.build(), warnings: warnings.into_vec() })
+        let (lists_clusters, warnings) = (head.lists_clusters(), warnings.into_vec());
+        Ok(StateFile { snapshot: body.build(), warnings, lists_clusters })
     } else {
         Err(problems.into_problems())
     };

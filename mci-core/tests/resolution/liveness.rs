@@ -123,7 +123,7 @@ fn r20_an_outage_of_the_api_server_makes_nobody_stale_and_everyone_gets_a_full_t
 fn r20_a_process_that_slept_gives_everyone_a_full_timeout() {
     let mut observer = Observer::new();
     observer.pass(80, &["east"]);
-    observer.now += Duration::from_secs(3600);
+    observer.now += Duration::from_hours(1);
     assert_eq!(observer.pass(90, &["east"]), []);
     assert_eq!(observer.pass(1, &["east"]), [cluster("west")]);
 }

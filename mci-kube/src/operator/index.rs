@@ -21,6 +21,7 @@ use super::desks::Desks;
 use super::feed::{Message, News};
 use super::gauges::Gauges;
 use super::notices::Notices;
+use super::own_cluster::OwnCluster;
 use super::pulse;
 use super::versions::Versions;
 use crate::lease::Claim;
@@ -35,16 +36,6 @@ pub(super) enum First {
     Shards,
     Clusters,
     Objects(Kind),
-}
-
-/// What the own `Cluster` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct OwnCluster {
-    /// Its version: of two replicas the one that saw the newer one is right.
-    pub(super) version: u64,
-    pub(super) left: bool,
-    pub(super) overrides: String,
-    pub(super) confirmed_at: Option<u64>,
 }
 
 /// All that is known.
@@ -408,12 +399,7 @@ impl Index {
     fn take_cluster(&mut self, observed: Observed<ClusterItem>) {
         let Observed { version, value: ClusterItem { view, overrides }, .. } = observed;
         if view.id == self.own {
-            self.itself = OwnCluster {
-                version: version.0,
-                left: view.left,
-                overrides,
-                confirmed_at: view.withdrawal_confirmed_at,
-            };
+            self.itself.take(version.0, view.left, overrides, view.withdrawal_confirmed_at);
         }
         let before = self.states.insert(view.id, view.state);
         let is_gone = |state: ClusterState| state == ClusterState::Gone;
@@ -424,8 +410,7 @@ impl Index {
 
     fn forget_cluster(&mut self, key: &ObjectKey) {
         if *key.name == *self.own.as_str() {
-            // A confirmation that is gone is none to be repeated when the object is made again.
-            self.itself = OwnCluster { confirmed_at: self.itself.confirmed_at, ..OwnCluster::default() };
+            self.itself.forget();
         }
         if let Ok(cluster) = key.name.parse::<ClusterId>() {
             self.states.remove(&cluster);

@@ -25,6 +25,7 @@ mod gauges;
 mod index;
 mod neighbours;
 mod notices;
+mod own_cluster;
 mod pulse;
 mod status;
 mod tasks;
@@ -226,8 +227,7 @@ impl Operator {
         if index.settings.publish.hostname_policy.is_none() {
             info!("There is no hostnamePolicy: every namespace may publish every hostname (R27)");
         }
-        let claim = gauges.claim().clone();
-        let mut leadership = claim.watch();
+        let mut leadership = gauges.claim().watch();
 
         let (sender, mut messages) = mpsc::channel::<Message>(feed::WAITING);
         let mut feeds = Feeds::begin(&client, &options, &gauges, sender, &decoding);
@@ -235,7 +235,7 @@ impl Operator {
         let mut writers = Tasks::default();
         let writing = Writing {
             client: client.clone(),
-            claim: claim.clone(),
+            claim: gauges.claim().clone(),
             lanes,
             gauges: Arc::clone(&gauges),
             notices,

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn r5_different_families_are_said_once() {
+    fn r05_different_families_are_said_once() {
         let publications = with(vec![of("west", "192.0.2.1"), of("east", "2001:db8::1")]);
         let found = differ(&publications, &[]);
         assert_eq!(found.len(), 1);

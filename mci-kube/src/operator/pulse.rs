@@ -26,7 +26,7 @@ pub(super) struct Due {
     /// Counts up.
     pub(super) number: u64,
     pub(super) interval: Duration,
-    /// The version of the own `Cluster` when it said the rest; 0 while there is none.
+    /// The version of the own `Cluster` that first said the rest; 0 while there is none.
     pub(super) term: u64,
     pub(super) left: bool,
     pub(super) overrides: String,

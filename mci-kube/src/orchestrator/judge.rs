@@ -173,8 +173,6 @@ impl Judge {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn id(text: &str) -> ClusterId {

@@ -74,13 +74,13 @@ impl Merge {
             // Their definition is gone: what was merged last stays.
             Batch::Absent => {}
             Batch::Changes(changes) => {
-                let changed = lock(&self.shards).change(changes);
-                debug!(hostnames = changed.len(), "Shards changed");
-                self.want(changed);
+                let hostnames = lock(&self.shards).change(changes);
+                debug!(hostnames = hostnames.len(), "Shards changed");
+                self.want(hostnames);
             }
             Batch::Replace(listing) => {
-                let changed = lock(&self.shards).list(listing);
-                self.want(changed);
+                let hostnames = lock(&self.shards).list(listing);
+                self.want(hostnames);
                 if !std::mem::replace(&mut self.synced, true) {
                     info!(hostnames = lock(&self.shards).publications().hostnames().len(), "Shards listed");
                     for key in self.orphans() {

@@ -142,23 +142,23 @@ impl Orchestrator {
         let exists: Desk<Exists> = Desk::new(Strangers::Keep, Duration::ZERO);
         let says: Desk<Says> = Desk::new(Strangers::Keep, Duration::ZERO);
 
-        let watcher = Watcher { client: client.clone(), options: options.clone() };
+        let watches = Watches { client: client.clone(), options: options.clone() };
         let [of_shards, of_hostnames, of_clusters, of_leases] = gauges.watches.clone();
         let mut tasks: JoinSet<&'static str> = JoinSet::new();
 
         let decode_shards = decode::cluster_caches(Arc::clone(&gauges.decoding));
-        let shard_batches = watcher.begin::<ClusterCache, _>(&mut tasks, of_shards, decode_shards);
-        let hostname_batches = watcher.begin::<HostnameCache, _>(&mut tasks, of_hostnames, hostname_seen);
+        let shard_batches = watches.begin::<ClusterCache, _>(&mut tasks, of_shards, decode_shards);
+        let hostname_batches = watches.begin::<HostnameCache, _>(&mut tasks, of_hostnames, hostname_seen);
         let cluster_batches =
-            watcher.begin::<Cluster, _>(&mut tasks, of_clusters, |raw| watch::decode(raw).map(Arc::new));
-        let lease_batches = watcher.begin::<Lease, _>(&mut tasks, Arc::clone(&of_leases), watch::decode);
+            watches.begin::<Cluster, _>(&mut tasks, of_clusters, |raw| watch::decode(raw).map(Arc::new));
+        let lease_batches = watches.begin::<Lease, _>(&mut tasks, Arc::clone(&of_leases), watch::decode);
 
         let [(_, of_hostnames), (_, of_exists), (_, of_says)] = gauges.writes.clone();
-        let writes = Writes { client: client.clone(), claim: claim.clone(), lanes, stop: stop.clone() };
+        let crew = Writes { client: client.clone(), claim: claim.clone(), lanes, stop: stop.clone() };
         let mut writers: JoinSet<&'static str> = JoinSet::new();
-        writes.begin(&mut writers, "HostnameCache", &hostnames, of_hostnames);
-        writes.begin(&mut writers, "Cluster", &exists, of_exists);
-        writes.begin(&mut writers, "Cluster/status", &says, of_says);
+        crew.begin(&mut writers, "HostnameCache", &hostnames, of_hostnames);
+        crew.begin(&mut writers, "Cluster", &exists, of_exists);
+        crew.begin(&mut writers, "Cluster/status", &says, of_says);
 
         let merge = Merge::new(Arc::clone(&namespace), Arc::clone(&shards), hostnames);
         let states = States::new(states::Parts {
@@ -207,12 +207,12 @@ impl Orchestrator {
 }
 
 /// Begins watches.
-struct Watcher {
+struct Watches {
     client: ClusterClient,
     options: Options,
 }
 
-impl Watcher {
+impl Watches {
     fn begin<K, T>(
         &self,
         tasks: &mut JoinSet<&'static str>,

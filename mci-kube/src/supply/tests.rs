@@ -1,7 +1,5 @@
 //! Batches as watches send them, and what is answered then.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 

@@ -1,7 +1,5 @@
 //! Objects as the API server has them, translated.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use core::net::IpAddr;
 
 use gateway_api::httproutes::HttpRoute;

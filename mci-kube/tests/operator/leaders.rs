@@ -147,11 +147,11 @@ async fn r20a_heartbeats_say_at_once_what_the_own_cluster_says() {
     let instance = api.get("/api/v1/namespaces", "", NAMESPACE).unwrap()["metadata"]["uid"].clone();
     assert_eq!(heartbeat(&api).unwrap()["mci.dev/instance"], instance);
     let mut terms = Vec::new();
-    for left in [true, false] {
+    for (left, word) in [(true, "true"), (false, "false")] {
         let spec = json!({"left": left, "override": {"state": "drained", "reason": "upgrade"}});
         api.put(CLUSTERS, NAMESPACE, "west", json!({"spec": spec}));
         let changed = Instant::now();
-        until("said", || heartbeat(&api).unwrap()["mci.dev/left"] == left.to_string()).await;
+        until("said", || heartbeat(&api).unwrap()["mci.dev/left"].as_str() == Some(word)).await;
         assert!(changed.elapsed() < Duration::from_secs(1), "{:?}", changed.elapsed());
         let said = heartbeat(&api).unwrap();
         assert_eq!(said["mci.dev/overrides"], r#"{"override":{"state":"drained","reason":"upgrade"}}"#);

@@ -6,7 +6,7 @@ use crate::world::*;
 async fn r27_the_first_time_that_a_hostname_of_others_is_published_is_told() {
     let api = api();
     service(&api, "web", "192.0.2.1", true);
-    other_cluster(&api, "east", "app.example", json!({}));
+    other_cluster(&api, "east", "app.example", &json!({}));
     gslb(&api, "app", "web", &["app.example", "own.example"]);
     let replica = Replica::start(&api, "pod-0");
     until("published", || ready(&api, "app.example") == Some(true)).await;
@@ -30,12 +30,12 @@ async fn r10_a_policy_that_differs_is_said_while_it_does() {
     api.put(GSLBS, "shop", "app", object);
     let replica = Replica::start(&api, "pod-0");
     until("published", || ready(&api, "app.example") == Some(true)).await;
-    other_cluster(&api, "east", "app.example", json!({"ttl": 30}));
+    other_cluster(&api, "east", "app.example", &json!({"ttl": 30}));
     until("said", || {
         condition(&api, "app", "PolicyMismatch") == Some(("True".into(), "PolicyMismatch".into()))
     })
     .await;
-    other_cluster(&api, "east", "app.example", json!({"ttl": 5}));
+    other_cluster(&api, "east", "app.example", &json!({"ttl": 5}));
     until("said no more", || condition(&api, "app", "PolicyMismatch").is_none()).await;
     assert_eq!(version(&api, "app.example"), (1, 1));
     assert!(api.get(SHARDS, NAMESPACE, &shard_name("east", "app.example")).is_some());

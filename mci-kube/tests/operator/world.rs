@@ -111,7 +111,7 @@ pub fn condition(api: &FakeApi, gslb: &str, kind: &str) -> Option<(String, Strin
 }
 
 /// Another cluster's shard with one hostname.
-pub fn other_cluster(api: &FakeApi, cluster: &str, hostname: &str, fields: Value) {
+pub fn other_cluster(api: &FakeApi, cluster: &str, hostname: &str, fields: &Value) {
     let name = shard_name(cluster, hostname);
     let number = Shard::of(&hostname.parse().unwrap()).number();
     let mut entry = json!({"hostname": hostname, "hostIPs": [{"ipAddress": "198.51.100.1"}], "ready": true});

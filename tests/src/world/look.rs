@@ -48,9 +48,15 @@ impl World {
     /// dns-server itself. Each of them is to be drawn often.
     #[track_caller]
     pub fn draws(&self, name: &str, rtype: &str, expected: &[&str]) {
+        self.draws_within(wait::PATIENCE, name, rtype, expected);
+    }
+
+    /// The same, with another patience.
+    #[track_caller]
+    pub fn draws_within(&self, patience: Duration, name: &str, rtype: &str, expected: &[&str]) {
         let expected: BTreeSet<String> = expected.iter().map(|&answer| answer.to_owned()).collect();
         let mut last = Vec::new();
-        let found = wait::within(wait::PATIENCE, || {
+        let found = wait::within(patience, || {
             let ways = self.ways().into_iter();
             last = ways.map(|(way, server)| (way, draw(server, name, rtype))).collect();
             last.iter().all(|(_, drawn)| *drawn == expected).then_some(())

@@ -33,6 +33,7 @@ pub use look::{ask, words};
 pub use objects::{GSLBS, INGRESSES, gslb, ingress, service};
 pub use options::Options;
 pub use peer::Peer;
+pub(crate) use peer::derived;
 pub use steady::{Steady, UNLIMITED};
 
 /// The namespace that the chart is installed in.
@@ -179,7 +180,7 @@ impl World {
         let replica = &self.dns_servers[index];
         wait::until_true(&format!("CoreDNS asks {} again", replica.name()), || {
             let labels = [("transport", "grpc"), ("rcode", "NOERROR")];
-            total(&replica.metrics(), "mci_dns_queries_total", &labels) >= 50.0
+            total(&replica.metrics(), "mci_dns_queries_total", &labels) >= 50
         });
     }
 
@@ -252,9 +253,10 @@ pub fn condition(object: &Value, kind: &str) -> Option<String> {
     Some(format!("{} {}", found["status"].as_str()?, found["reason"].as_str()?))
 }
 
-/// The sum of all samples of a family whose labels contain these; 0 where there are none.
-pub fn total(metrics: &str, family: &str, labels: &[(&str, &str)]) -> f64 {
-    metrics
+/// The sum of all samples of a family of counts whose labels contain these; 0 where there are none.
+#[track_caller]
+pub fn total(metrics: &str, family: &str, labels: &[(&str, &str)]) -> u64 {
+    let sum: f64 = metrics
         .lines()
         .filter_map(|line| {
             let rest = line.strip_prefix(family)?;
@@ -265,16 +267,14 @@ pub fn total(metrics: &str, family: &str, labels: &[(&str, &str)]) -> f64 {
             let has = |(name, value): &(&str, &str)| series.contains(&format!("{name}=\"{value}\""));
             labels.iter().all(has).then(|| value.parse::<f64>().ok())?
         })
-        .sum()
+        .sum();
+    sum.to_string().parse().unwrap_or_else(|_| panic!("{family} counts nothing: {sum}"))
 }
 
 /// How long a fault lasts: nothing is waited for but that the time is over.
 pub fn lasts(time: Duration) {
     std::thread::sleep(time);
 }
-
-/// What tests of heartbeats and leaders may take: a heartbeat each second, and 3 s until a cluster is stale.
-pub const QUICK_HEARTBEATS: [&str; 2] = ["--heartbeat-set=1s", "--heartbeat-timeout=3s"];
 
 /// How long an answer may lag behind in calm.
 ///
@@ -292,9 +292,9 @@ mod tests {
     fn samples_are_added_up_by_their_labels() {
         let metrics = "# TYPE a counter\na_total{x=\"1\",y=\"2\"} 5\na_total{x=\"1\",y=\"3\"} 7\na_total{x=\"2\",y=\"2\"} 1\n\
                        a_total_more{x=\"1\"} 100\nb 3\n";
-        let of = |labels: &[(&str, &str)]| total(metrics, "a_total", labels).to_string();
-        assert_eq!([of(&[]), of(&[("x", "1")]), of(&[("x", "1"), ("y", "2")])], ["13", "12", "5"]);
-        assert_eq!(total(metrics, "b", &[]).to_string(), "3");
+        let of = |labels: &[(&str, &str)]| total(metrics, "a_total", labels);
+        assert_eq!([of(&[]), of(&[("x", "1")]), of(&[("x", "1"), ("y", "2")])], [13, 12, 5]);
+        assert_eq!(total(metrics, "b", &[]), 3);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::cluster::{Cluster, Clusters, Mode, Replica, Setup};
 use crate::coredns::Corefile;
 use crate::proxy::Proxy;
+use crate::require::faketime;
 
 use super::{CLUSTER, NAMESPACE, NODE, World, ZONE};
 
@@ -15,7 +16,7 @@ const MODES: [Mode; 3] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer];
 pub struct Options {
     replicas: [usize; 3],
     arguments: Vec<(Mode, String)>,
-    variables: Vec<(String, String)>,
+    variables: Vec<(Mode, String, String)>,
     api_server: Vec<String>,
     behind_proxies: bool,
     gateway_api: bool,
@@ -57,9 +58,26 @@ impl Options {
     }
 
     /// With a variable in the environment of every program.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+    pub fn variable(self, name: &str, value: &str) -> Self {
+        MODES.into_iter().fold(self, |options, mode| options.variable_of(mode, name, value))
+    }
+
+    /// With a variable in the environment of every replica of a mode.
+    pub fn variable_of(mut self, mode: Mode, name: &str, value: &str) -> Self {
+        self.variables.push((mode, name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With clocks on the nodes of a mode that are wrong by so much, such as `+1h`; needs [`Component::Faketime`].
+    ///
+    /// [`Component::Faketime`]: crate::require::Component::Faketime
+    #[track_caller]
+    pub fn clock(self, mode: Mode, offset: &str) -> Self {
+        let library = faketime().expect("a test that moves clocks asks for libfaketime first");
+        self.variable_of(mode, "LD_PRELOAD", library.to_str().expect("a path of Debian's is UTF-8"))
+            .variable_of(mode, "FAKETIME", offset)
+            // Nobody's monotonic clock jumps.
+            .variable_of(mode, "DONT_FAKE_MONOTONIC", "1")
     }
 
     /// With another flag for the API server.
@@ -120,7 +138,7 @@ impl Options {
         for (_, argument) in self.arguments.iter().filter(|(of, _)| *of == mode) {
             setup = setup.argument(argument);
         }
-        for (name, value) in &self.variables {
+        for (_, name, value) in self.variables.iter().filter(|(of, ..)| *of == mode) {
             setup = setup.variable(name, value);
         }
         setup

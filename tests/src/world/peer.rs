@@ -97,7 +97,7 @@ fn shard(hostname: &str) -> u16 {
 }
 
 /// The name of a cache: what people read, and a hash.
-fn derived(kind: &str, canonical: &str) -> String {
+pub(crate) fn derived(kind: &str, canonical: &str) -> String {
     let mut name = format!("{kind}-");
     for c in canonical.chars().take(32) {
         name.push(if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' });

@@ -11,8 +11,12 @@ mod api_server;
 mod caches;
 mod dns_server;
 mod leaders;
+mod liveness;
+mod many;
 mod overrides;
 mod shared;
+mod strangers;
+mod withdrawals;
 
 /// Whether this machine has all that a world consists of; else the calling test is skipped.
 fn here() -> bool {

@@ -1,11 +1,12 @@
 //! `cargo xtask bench`: MCI beside other servers, in one run, as one table of ratios.
 //!
 //! ```text
-//!   build ──► mci, grpc-stub, grpc-load: static musl, mimalloc, profile `dist`
+//!   build ──► mci, grpc-stub, grpc-load, cluster-bench: static musl, mimalloc, profile `dist`
 //!   world ──► 100,000 hostnames as state file, zone file, hosts file and queries
 //!                │
 //!                ▼
-//!   s1 … s9, each: servers on the first core, load on the second, rounds in turn ──► Figures
+//!   s1 … s5, s8, s9: servers on the first core, load on the second, rounds in turn ──► Figures
+//!   s6, s8 … s12: cluster-bench in a cluster of its own, on both ────────────────────►   │
 //!                                                                                      │
 //!                 target/bench/report.json, report.md, the table ◄── Report ◄──────────┘
 //!                        └──► --check: bars ──► exit code
@@ -23,6 +24,7 @@ use anyhow::{Context as _, Result, bail};
 
 mod bars;
 mod build;
+mod cluster_bench;
 mod criterion;
 mod dnsperf;
 mod grpc_load;
@@ -31,17 +33,21 @@ mod network;
 mod process;
 mod report;
 mod s1;
+mod s10;
+mod s11;
+mod s12;
 mod s2;
 mod s3;
 mod s4;
 mod s5;
+mod s6;
 mod s8;
 mod s9;
 mod servers;
 mod statistics;
 mod world;
 
-use self::build::Programs;
+use self::build::{Build, Programs};
 use self::report::Report;
 use crate::components::{self, Purpose};
 use crate::shell;
@@ -55,6 +61,9 @@ pub(crate) struct Arguments {
     /// Short rounds and few: shows that everything runs, and measures nothing
     #[arg(long)]
     quick: bool,
+    /// With --quick: the debug build, as `cargo build` makes it, which is at hand sooner
+    #[arg(long, requires = "quick")]
+    debug: bool,
     /// Compare a report with the bars, and measure nothing
     #[arg(long, value_name = "REPORT", num_args = 0..=1, default_missing_value = REPORT, conflicts_with_all = ["only", "quick"])]
     check: Option<PathBuf>,
@@ -72,13 +81,28 @@ enum Number {
     S3,
     S4,
     S5,
+    S6,
     S8,
     S9,
+    S10,
+    S11,
+    S12,
 }
 
 impl Number {
-    const ALL: [Number; 7] =
-        [Number::S1, Number::S2, Number::S3, Number::S4, Number::S5, Number::S8, Number::S9];
+    const ALL: [Number; 11] = [
+        Number::S1,
+        Number::S2,
+        Number::S3,
+        Number::S4,
+        Number::S5,
+        Number::S6,
+        Number::S8,
+        Number::S9,
+        Number::S10,
+        Number::S11,
+        Number::S12,
+    ];
 
     /// What it is, for the line of progress.
     fn about(self) -> &'static str {
@@ -88,8 +112,12 @@ impl Number {
             Number::S3 => "gRPC on one connection",
             Number::S4 => "through CoreDNS",
             Number::S5 => "direct over UDP",
+            Number::S6 => "from a slice's change to the answer's",
             Number::S8 => "resident memory",
             Number::S9 => "start to ready",
+            Number::S10 => "what one change costs",
+            Number::S11 => "idle",
+            Number::S12 => "memory of operator and orchestrator",
         }
     }
 
@@ -101,10 +129,21 @@ impl Number {
             Number::S3 => s3::measure(bench, report),
             Number::S4 => s4::measure(bench, report),
             Number::S5 => s5::measure(bench, report),
+            Number::S6 => s6::measure(bench, report),
             Number::S8 => s8::measure(bench, report),
             Number::S9 => s9::measure(bench, report),
+            Number::S10 => s10::measure(bench, report),
+            Number::S11 => s11::measure(bench, report),
+            Number::S12 => s12::measure(bench, report),
         }
     }
+}
+
+/// What a program holds in memory, in MiB, as `cluster-bench` tells it.
+#[derive(Clone, Copy, serde::Deserialize)]
+struct Held {
+    resident: f64,
+    peak: f64,
 }
 
 /// What every measurement needs.
@@ -149,7 +188,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bench = Bench {
         folder: repository.join("target").join("bench"),
         quick: arguments.quick,
-        programs: build::run()?,
+        programs: build::run(if arguments.debug { Build::Debug } else { Build::Shipped })?,
     };
     network::leave()?;
     let mut report = Report::new(machine::describe(&bench)?, arguments.quick);

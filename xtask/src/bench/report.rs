@@ -38,9 +38,13 @@ pub(super) struct Figure {
 pub(super) enum Unit {
     Ratio,
     Nanoseconds,
+    Milliseconds,
     Seconds,
     Mebibytes,
     Count,
+    /// A count for each of several.
+    Average,
+    Percent,
 }
 
 impl Unit {
@@ -49,9 +53,12 @@ impl Unit {
         match self {
             Unit::Ratio => format!("{value:.3} ×"),
             Unit::Nanoseconds => format!("{value:.0} ns"),
+            Unit::Milliseconds => format!("{value:.2} ms"),
             Unit::Seconds => format!("{value:.2} s"),
             Unit::Mebibytes => format!("{value:.0} MiB"),
             Unit::Count => format!("{value:.0}"),
+            Unit::Average => format!("{value:.2}"),
+            Unit::Percent => format!("{value:.2} %"),
         }
     }
 }

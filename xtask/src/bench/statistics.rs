@@ -1,4 +1,4 @@
-//! The median, and how sure it is.
+//! The median and how sure it is; and the tail.
 
 /// The median.
 pub(super) fn median(values: &[f64]) -> f64 {
@@ -37,6 +37,34 @@ pub(super) fn half_width(values: &[f64]) -> Option<f64> {
     interval(values).map(|(low, high)| (high - low) / 2.0)
 }
 
+/// The middle and the tail of times in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Quantiles {
+    pub(super) median: f64,
+    /// The smallest value that 99 % of all do not exceed.
+    pub(super) p99: f64,
+    pub(super) maximum: f64,
+}
+
+impl Quantiles {
+    /// Of none they are no numbers.
+    pub(super) fn of(values: &[f64]) -> Self {
+        let sorted = sorted(values);
+        let rank = (sorted.len() * 99).div_ceil(100).saturating_sub(1);
+        Quantiles {
+            median: median(values),
+            p99: sorted.get(rank).copied().unwrap_or(f64::NAN),
+            maximum: sorted.last().copied().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// In milliseconds.
+    pub(super) fn show(&self) -> String {
+        let Quantiles { median, p99, maximum } = self;
+        format!("p50 {:.1}, p99 {:.1}, max {:.1} ms", median * 1e3, p99 * 1e3, maximum * 1e3)
+    }
+}
+
 fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -71,6 +99,14 @@ mod tests {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn of_two_hundred_two_are_beyond_p99() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(Quantiles::of(&values), Quantiles { median: 100.5, p99: 198.0, maximum: 200.0 });
+        assert_eq!(Quantiles::of(&[0.0015]).show(), "p50 1.5, p99 1.5, max 1.5 ms");
+        assert!(Quantiles::of(&[]).p99.is_nan());
     }
 
     #[test]

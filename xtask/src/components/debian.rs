@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str, Purpose)] = &[
     ("bind9-dnsutils", "dig", Purpose::Tests),
     ("iproute2", "ip", Purpose::Tests),
     ("util-linux", "unshare", Purpose::Tests),
+    ("faketime", "faketime", Purpose::Tests),
     ("dnsperf", "dnsperf", Purpose::Benchmarks),
     ("gdnsd", "gdnsd", Purpose::Benchmarks),
     ("musl-tools", "musl-gcc", Purpose::Benchmarks),

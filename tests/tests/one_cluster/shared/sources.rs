@@ -163,15 +163,50 @@ fn r17_a_gateway_and_its_route_are_answered_once_the_gateway_api_is_installed() 
     }));
     world.wait_for_condition(team, "route", "Published", "False NotAccepted");
     world.cluster().set_gateway_addresses(team, "gateway", &["192.0.2.21", "2001:db8::21"]);
-    let routes = "httproutes.gateway.networking.k8s.io";
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", true);
+    let http_routes = "httproutes.gateway.networking.k8s.io";
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", true);
     for name in [routed, whole] {
         world.answers(name, "A", "192.0.2.21");
         world.answers(name, "AAAA", "2001:db8::21");
     }
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", false);
+    // The other kinds of routes; one backend is another team's, which has to allow it.
+    world.deploy("team-backend", "app", 1);
+    for (kind, resource, version) in [("GRPCRoute", "grpcroutes", "v1"), ("TLSRoute", "tlsroutes", "v1")] {
+        let (name, backend) =
+            (kind.to_lowercase(), json!({"name": "app", "namespace": "team-backend", "port": 80}));
+        let mut spec = json!({"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]});
+        if kind == "TLSRoute" {
+            spec["hostnames"] = json!(["app.example.net"]);
+        }
+        world.apply(&json!({
+            "apiVersion": format!("gateway.networking.k8s.io/{version}"),
+            "kind": kind,
+            "metadata": {"name": name, "namespace": team},
+            "spec": spec,
+        }));
+        let resource = format!("{resource}.gateway.networking.k8s.io");
+        world.cluster().set_route_accepted(&resource, team, &name, "gateway", true);
+        let hostname = format!("{name}.gw.gslb.example.com");
+        world.apply(&gslb(team, &name, (kind, &name), &[&hostname]));
+        world.wait_for_condition(team, &name, "ResolvedRefs", "False RefNotPermitted");
+        world.answers(&hostname, "A", "NODATA");
+        world.apply(&json!({
+            "apiVersion": "gateway.networking.k8s.io/v1beta1",
+            "kind": "ReferenceGrant",
+            "metadata": {"name": name, "namespace": "team-backend"},
+            "spec": {
+                "from": [{"group": "gateway.networking.k8s.io", "kind": kind, "namespace": team}],
+                "to": [{"group": "", "kind": "Service"}],
+            },
+        }));
+        world.answers(&hostname, "A", "192.0.2.21");
+        world.delete("referencegrants.gateway.networking.k8s.io", "team-backend", &name);
+        world.answers(&hostname, "A", "NODATA");
+    }
+
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", false);
     world.answers(routed, "A", "NODATA");
-    world.cluster().set_route_accepted(routes, team, "app", "gateway", true);
+    world.cluster().set_route_accepted(http_routes, team, "app", "gateway", true);
     world.answers(routed, "A", "192.0.2.21");
     world.cluster().scale(team, "app", 0);
     world.answers(routed, "A", "NODATA");
