@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Size, say};
-use crate::cluster::{Answer, Api};
+use crate::cluster::{Answer, Api, Replica};
 use crate::http;
 use crate::wait;
 use crate::world::{NAMESPACE, Peer, World, ZONE, derived, gslb, total};
@@ -159,17 +159,12 @@ pub(super) fn hostname_caches(numbers: std::ops::Range<usize>) -> impl Iterator<
 #[track_caller]
 pub(super) fn wait_until_answered(world: &World, count: usize) {
     say(&format!("waiting until {count} hostnames are answered"));
-    #[expect(clippy::cast_precision_loss, reason = "counts fit into 53 bits")]
-    let count = count as f64;
-    let mut last = 0.0;
+    let mut last = 0;
     let found = wait::within(PATIENCE, || {
         std::thread::sleep(LOOK);
-        last = world
-            .dns_servers
-            .iter()
-            .map(|server| gauge(server.http(), "mci_hostnames", &[("condition", "answered")]))
-            .fold(f64::INFINITY, f64::min);
-        (last >= count).then_some(())
+        let answered = |server: &Replica| gauge(server.http(), "mci_hostnames", &[("condition", "answered")]);
+        last = world.dns_servers.iter().map(answered).min().unwrap_or(0);
+        (last >= count as u64).then_some(())
     });
     assert!(found.is_some(), "{last} of {count} hostnames are answered");
 }
@@ -179,12 +174,12 @@ pub(super) fn wait_until_answered(world: &World, count: usize) {
 pub(super) fn wait_until_quiet(world: &World, size: Size) {
     let quiet = size.of(QUIET[0], QUIET[1]);
     let writes =
-        || -> f64 { world.all().map(|replica| gauge(replica.http(), "mci_writes_total", &[])).sum() };
+        || -> u64 { world.all().map(|replica| gauge(replica.http(), "mci_writes_total", &[])).sum() };
     let mut last = (writes(), std::time::Instant::now());
     let found = wait::within(PATIENCE, || {
         std::thread::sleep(LOOK);
         let now = writes();
-        if (now - last.0).abs() > 0.5 {
+        if now != last.0 {
             last = (now, std::time::Instant::now());
         }
         (last.1.elapsed() >= quiet).then_some(())
@@ -193,6 +188,6 @@ pub(super) fn wait_until_quiet(world: &World, size: Size) {
 }
 
 /// A sum over the series of a program's metrics; 0 where it does not answer.
-pub(super) fn gauge(http: std::net::SocketAddr, family: &str, labels: &[(&str, &str)]) -> f64 {
-    http::get(http, "/metrics").map_or(0.0, |reply| total(&reply.body, family, labels))
+pub(super) fn gauge(http: std::net::SocketAddr, family: &str, labels: &[(&str, &str)]) -> u64 {
+    http::get(http, "/metrics").map_or(0, |reply| total(&reply.body, family, labels))
 }

@@ -66,14 +66,12 @@ fn restart(world: &mut World) {
 /// Waits until the orchestrator has written each hostname since it was started.
 #[track_caller]
 fn wait_until_merged(world: &World, hostnames: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "counts fit into 53 bits")]
-    let hostnames = hostnames as f64;
     let labels = [("kind", "HostnameCache"), ("outcome", "done")];
-    let mut written = 0.0;
+    let mut written = 0;
     let found = wait::within(PATIENCE, || {
         thread::sleep(Duration::from_millis(250));
         written = crowd::gauge(world.orchestrators[0].http(), "mci_writes_total", &labels);
-        (written >= hostnames).then_some(())
+        (written >= hostnames as u64).then_some(())
     });
     assert!(found.is_some(), "{written} of {hostnames} HostnameCaches were written");
 }
