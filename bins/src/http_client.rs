@@ -109,3 +109,39 @@ fn causes(error: &dyn std::error::Error) -> String {
     }
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// A server of these routes, as long as the runtime lasts.
+    async fn server(routes: Router) -> HttpServer {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        HttpServer::new(&url).unwrap()
+    }
+
+    async fn said(server: &HttpServer, path: &str) -> String {
+        let error = format!("{:#}", server.json(path).await.unwrap_err());
+        error.replace(&server.url, "URL")
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_read_and_what_is_not_says_what_to_do() {
+        let problem = (StatusCode::BAD_REQUEST, r#"{"title": "no", "detail": "name: it is empty"}"#);
+        let routes = Router::new()
+            .route("/good", get(|| async { r#"{"a": 1}"# }))
+            .route("/bad", get(move || async move { problem }))
+            .route("/text", get(|| async { "hello" }));
+        let server = server(routes).await;
+        assert_eq!(server.json("/good").await.unwrap(), serde_json::json!({"a": 1}));
+        assert_eq!(said(&server, "/bad").await, "URL/bad is 400 Bad Request: name: it is empty");
+        let missing = "URL/none is not there: is it the HTTP port of a dns-server?";
+        assert_eq!(said(&server, "/none").await, missing);
+        assert!(said(&server, "/text").await.starts_with("URL/text is no JSON: "));
+    }
+}

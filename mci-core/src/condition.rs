@@ -8,6 +8,7 @@ use crate::record_type::RecordType;
 use crate::snapshot::Snapshot;
 
 /// What is so of one hostname. Each is said beside the others.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other: that is the point")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct Condition {

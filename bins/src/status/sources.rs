@@ -34,7 +34,7 @@ pub(crate) struct Looking {
 
 enum At {
     Files(Sources),
-    Server { url: String, client: HttpServer, last: Option<(String, Snapshot)> },
+    Server { url: String, client: Box<HttpServer>, last: Option<(String, Snapshot)> },
     Cluster { asked: Box<Asked>, followed: Option<Arc<Live>> },
 }
 
@@ -45,7 +45,7 @@ impl Looking {
         let at = match source {
             Source::Files(sources) => At::Files(sources),
             Source::Server(Server::Http(url)) => {
-                let client = HttpServer::new(&url)?;
+                let client = Box::new(HttpServer::new(&url)?);
                 At::Server { url, client, last: None }
             }
             Source::Server(server @ (Server::Dns(..) | Server::Grpc(..))) => {
@@ -86,7 +86,8 @@ impl Looking {
         {
             *followed = Some(follow(&self.runtime, asked));
         }
-        self.runtime.block_on(tokio::time::sleep(time));
+        // Timers are made where a runtime is entered.
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 }
 

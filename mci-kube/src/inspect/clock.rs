@@ -27,7 +27,8 @@ pub async fn clock(client: &ClusterClient) -> Result<Option<Clock>, CallError> {
         .map_err(|_| CallError::TimedOut(DEADLINE))?
         .map_err(|error| CallError::Broken(crate::client::with_causes(&error)))?;
     let took = began.elapsed();
-    let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() - took / 2;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ours = now.saturating_sub(took / 2);
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
     let theirs = date.and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
     Ok(theirs.map(|theirs| Clock {

@@ -1,6 +1,7 @@
 //! What each cluster publishes, shard by shard, as it is stored here: to compare clusters with each other.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
@@ -48,7 +49,11 @@ impl Published {
             let ShardView { shard, version: Version { term, seq }, digest, hostnames } = shard;
             hash.update(format!("{shard} {term} {seq} {digest} {hostnames}\n"));
         }
-        hash.finalize().iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+        let mut digest = String::new();
+        for octet in hash.finalize().iter().take(8) {
+            write!(digest, "{octet:02x}").expect("a String takes everything");
+        }
+        digest
     }
 }
 

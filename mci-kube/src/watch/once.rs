@@ -32,12 +32,12 @@ pub(crate) async fn once<T>(
                 Err(problem) => malformed.push(Malformed { key, uid, version, problem }),
             }
         }
-        match page.next() {
-            Some(token) => next = Some(token.to_owned()),
-            None => {
-                let (version, vanished) = (page.version()?, Vec::new());
-                return Ok(Listing { version, reason: Relist::Start, items, malformed, vanished });
-            }
+        if let Some(token) = page.next() {
+            next = Some(token.to_owned());
+            continue;
         }
+        // All pages of one list are as of one version.
+        let (version, vanished) = (page.version()?, Vec::new());
+        return Ok(Listing { version, reason: Relist::Start, items, malformed, vanished });
     }
 }
