@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::election::{Election, Step};
 use super::{Claim, Options, Tenure, record};
@@ -27,6 +27,8 @@ pub struct Contender {
     /// As it was read or written last: what is written next is made from it.
     last: Option<Lease>,
     pause: Pause,
+    /// Why the last request failed, where it did: an outage is told once, not twice a second.
+    failing: Option<String>,
     leads: bool,
 }
 
@@ -41,6 +43,7 @@ pub fn contend(client: ClusterClient, options: Options) -> (Claim, Contender) {
         election,
         last: None,
         pause: Pause::default(),
+        failing: None,
         leads: false,
     };
     (claim, contender)
@@ -74,16 +77,30 @@ impl Contender {
             Step::Renew { term } => self.write(sent, term).await,
         };
         match done {
-            Ok(()) => self.pause.reset(),
+            Ok(()) => {
+                self.pause.reset();
+                if self.failing.take().is_some() {
+                    info!(lease = self.options.name, "The leader's Lease can be read and written again");
+                }
+            }
             Err(error) => {
                 if !error.is_conflict() && !error.is_not_found() {
-                    let lease = &self.options.name;
-                    warn!(lease, %error, "The leader's Lease could not be read or written");
+                    self.tell_failure(error.to_string());
                 }
                 // Another was first: look at once, as it may be us by an answer that was lost.
                 let pause = if error.is_conflict() { Duration::ZERO } else { self.pause.next() };
                 self.election.failed(Instant::now(), pause.min(LONGEST_PAUSE));
             }
+        }
+    }
+
+    fn tell_failure(&mut self, error: String) {
+        let lease = &self.options.name;
+        if self.failing.as_ref() == Some(&error) {
+            debug!(lease, error, "The leader's Lease still cannot be read or written");
+        } else {
+            warn!(lease, error, "The leader's Lease could not be read or written");
+            self.failing = Some(error);
         }
     }
 
