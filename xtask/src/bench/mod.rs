@@ -190,6 +190,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         quick: arguments.quick,
         programs: build::run(if arguments.debug { Build::Debug } else { Build::Shipped })?,
     };
+    fs::create_dir_all(&bench.folder).with_context(|| format!("making {}", bench.folder.display()))?;
     network::leave()?;
     let mut report = Report::new(machine::describe(&bench)?, arguments.quick);
     let chosen: Vec<Number> = Number::ALL
