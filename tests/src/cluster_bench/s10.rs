@@ -40,10 +40,10 @@ pub(super) fn measure(size: Size) -> Value {
         let window = |change: &dyn Fn(usize)| window(&world, changes, tail, change);
         let idle = window(&|_| {});
         // Turns every one unready and, in the next window, ready again.
-        let unready = window(&|number| write(&world, number, &[false, false]));
-        let ready = window(&|number| write(&world, number, &[true, false]));
+        let unready = window(&|number| write(&world, number, [false, false]));
+        let ready = window(&|number| write(&world, number, [true, false]));
         // One endpoint more of a Service that was ready and is ready.
-        let count = window(&|number| write(&world, number, &[true, true]));
+        let count = window(&|number| write(&world, number, [true, true]));
         sizes.push(json!({
             "hostnames": hostnames,
             "changes": changes,
@@ -53,7 +53,7 @@ pub(super) fn measure(size: Size) -> Value {
             "count": count,
         }));
         for number in 0..changes {
-            write(&world, number, &[true, false]);
+            write(&world, number, [true, false]);
         }
         crowd::wait_until_quiet(&world, size);
     }
@@ -90,11 +90,11 @@ fn balanced(world: &World, number: usize) {
     });
     let hostname = format!("{name}.{ZONE}");
     let claim = gslb(TEAM, &name, ("Service", &name), &[hostname.as_str()]);
-    crowd::create(world.api(), [service, slice(&name, &endpoints(number, &[true, false]).each()), claim]);
+    crowd::create(world.api(), [service, slice(&name, &endpoints(number, [true, false]).each()), claim]);
     world.cluster().set_addresses("services", TEAM, &name, &[&address((1 << 18) + number)]);
 }
 
-fn write(world: &World, number: usize, ready: &[bool; 2]) {
+fn write(world: &World, number: usize, ready: [bool; 2]) {
     let slice = slice(&name(number), &endpoints(number, ready).each());
     world.api().replace(&slice).expect("a slice is taken");
 }
@@ -112,7 +112,7 @@ impl Endpoints {
     }
 }
 
-fn endpoints(number: usize, ready: &[bool; 2]) -> Endpoints {
+fn endpoints(number: usize, ready: [bool; 2]) -> Endpoints {
     let each = ready.iter().zip([0, 1 << 17]);
     Endpoints(each.map(|(ready, from)| (address((1 << 19) + from + number), *ready)).collect())
 }

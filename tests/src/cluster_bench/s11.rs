@@ -26,12 +26,13 @@ pub(super) fn measure(size: Size) -> Value {
     for gslbs in [size.of(100, 10), size.of(10_000, 100)] {
         crowd::expose(&world, exposed..gslbs, 1);
         exposed = gslbs;
+        // First by the own cluster: with the others' shards they are answered whether or not it publishes them.
+        crowd::wait_until_answered(&world, gslbs);
         for peer in &mut peers {
             peer.beat(&world);
             // As a front end replaces shards: those of the smaller crowd are there.
             world.api().apply_all(&crowd::shards(peer, 0..gslbs)).expect("shards are taken");
         }
-        crowd::wait_until_answered(&world, gslbs);
         crowd::wait_until_quiet(&world, size);
         say(&format!("{} s of nothing with {gslbs} GSLBs", time.as_secs()));
         sizes.push(json!({"gslbs": gslbs, "idle": idle(&world, &mut peers, time)}));

@@ -128,7 +128,11 @@ impl Sized {
 
 impl Window {
     fn written(&self, is_meant: &dyn Fn(&str) -> bool) -> f64 {
-        self.writes.iter().filter(|(kind, _)| is_meant(kind)).map(|(_, count)| count).sum()
+        self.writes
+            .iter()
+            .filter(|(kind, _)| is_meant(kind))
+            .map(|(_, count)| count)
+            .fold(0.0, |sum, count| sum + count)
     }
 
     fn show(&self, is_meant: impl Fn(&str) -> bool) -> String {

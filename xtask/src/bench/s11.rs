@@ -63,7 +63,7 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         report.add(
             &format!("S11/{id}/writes"),
             &format!("{with}: writes in {seconds:.0} s but Leases"),
-            others.iter().map(|(_, count)| **count).sum(),
+            others.iter().map(|(_, count)| **count).fold(0.0, |sum, count| sum + count),
             Unit::Count,
             format!("{}, those of the rig's node and API server included", shown.join(", ")),
         );
