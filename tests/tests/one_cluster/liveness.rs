@@ -65,7 +65,7 @@ fn r20_a_cluster_whose_operators_are_dead_is_stale_and_its_peer_answers_alone() 
     for operator in &mut world.operators {
         operator.process.kill();
     }
-    // Components.md's allowance: the timeout and 1.5 s.
+    // The timeout and 1.5 s, and what a busy machine takes.
     let table = table.delay(killed, TIMEOUT + Duration::from_millis(1_500) + CALM);
     let table = table.phase("west is dead", killed, [east_alone.clone()]);
     world.draws(NAME, "A", &[EAST]);
