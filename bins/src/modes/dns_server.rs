@@ -34,7 +34,7 @@ pub(crate) fn dns_server(arguments: &cli::DnsServer) -> anyhow::Result<ExitCode>
     run("mci-dns-server", &arguments.cluster, &arguments.written, begin)
 }
 
-fn begin(start: Start) -> anyhow::Result<Supervisor> {
+fn begin(start: &Start) -> anyhow::Result<Supervisor> {
     let config = Arc::clone(&start.config);
     let live = Arc::new(Live::new(Snapshot::unready()));
     take_zones(&live, &config);
@@ -60,7 +60,7 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
     });
     let supply = Arc::new(Supply::new(
         start.client.clone(),
-        options(&start),
+        options(start),
         Arc::clone(&live),
         Arc::<Heard>::clone(&heard),
     ));
@@ -84,11 +84,11 @@ fn begin(start: Start) -> anyhow::Result<Supervisor> {
         ))),
         api: api(Arc::clone(&live), Arc::new(details(gauges, Arc::clone(&heard), kept.clone()))),
     };
-    let ports = Ports::bind(listening(&config)?, &live, &observers, told)?;
+    let ports = Ports::bind(&listening(&config)?, &live, &observers, told)?;
     tracing::info!(listening = ports.addresses(), "Listening");
     ports.run(&mut supervisor);
 
-    follow(&start, &mut supervisor, &health, &live, &metrics, &observers);
+    follow(start, &mut supervisor, &health, &live, &metrics, &observers);
     let (stop, file) = (supervisor.shutdown(), Mutex::new(file));
     supervisor.keep_up(SUPPLY, move || {
         let (supply, stop) = (Arc::clone(&supply), stop.clone());

@@ -53,7 +53,7 @@ fn run<const OF: u8>(
     component: &'static str,
     options: &ClusterOptions,
     written: &Written<OF>,
-    begin: impl FnOnce(Start) -> anyhow::Result<Supervisor>,
+    begin: impl FnOnce(&Start) -> anyhow::Result<Supervisor>,
 ) -> anyhow::Result<ExitCode> {
     let (config, follower) = config::load(options.config.as_deref(), written, Environment::of_process())
         .map_err(|problems| wrong(&"the configuration", &problems))?;
@@ -80,7 +80,7 @@ fn run<const OF: u8>(
             "Starting"
         );
         let start = Start { config, follower, levels, client, namespace, pod: pod() };
-        anyhow::Ok(begin(start)?.run(signals).await)
+        anyhow::Ok(begin(&start)?.run(signals).await)
     });
     runtime.shutdown_background();
     match ended? {

@@ -22,7 +22,7 @@ pub(crate) fn operator(arguments: &cli::Operator) -> anyhow::Result<ExitCode> {
     run("mci-operator", &arguments.cluster, &arguments.written, begin)
 }
 
-fn begin(start: Start) -> anyhow::Result<Supervisor> {
+fn begin(start: &Start) -> anyhow::Result<Supervisor> {
     let health = Arc::new(Health::of_component());
     let mut supervisor = Supervisor::new(Arc::<Health>::clone(&health));
     let settings = start.follow(&mut supervisor, &health, settings);

@@ -23,7 +23,7 @@ pub(crate) fn orchestrator(arguments: &cli::Orchestrator) -> anyhow::Result<Exit
     run("mci-orchestrator", &arguments.cluster, &arguments.written, begin)
 }
 
-fn begin(start: Start) -> anyhow::Result<Supervisor> {
+fn begin(start: &Start) -> anyhow::Result<Supervisor> {
     let health = Arc::new(Health::of_component());
     let mut supervisor = Supervisor::new(Arc::<Health>::clone(&health));
     let settings = start.follow(&mut supervisor, &health, settings);

@@ -87,7 +87,7 @@ fn begin(sources: Sources, options: &ServeOptions, out: &mut dyn Write) -> anyho
         exposition: Exposition::of_queries(Arc::clone(&metrics)),
         api: api(Arc::clone(&live), Arc::new(details)),
     };
-    let ports = Ports::bind(listening, &live, &observers, told)?;
+    let ports = Ports::bind(&listening, &live, &observers, told)?;
     info!(files = %sources, hostnames = changes.after().hostname_count(), "Serving");
     if let Err(error) = ports.announce(&sources, changes.after(), out) {
         debug!(%error, "Nobody reads what is said at the start");

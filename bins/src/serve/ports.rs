@@ -76,14 +76,14 @@ pub(crate) struct Ports {
 impl Ports {
     /// Binds every address, or says which cannot be had and why.
     pub(crate) fn bind(
-        listening: Listening,
+        listening: &Listening,
         live: &Arc<Live>,
         observers: &Arc<Observers>,
         told: Told,
     ) -> anyhow::Result<Self> {
         let tls = listening.tls.as_ref().map(tls).transpose()?;
-        let dns = dns(&listening, live, observers)?;
-        let grpc = grpc(&listening, tls.as_ref().map(|files| Arc::clone(&files.tls)), live, observers)?;
+        let dns = dns(listening, live, observers)?;
+        let grpc = grpc(listening, tls.as_ref().map(|files| Arc::clone(&files.tls)), live, observers)?;
         if dns.is_none() && grpc.is_none() {
             bail!("--dns and --grpc are both off: nothing would be answered");
         }
