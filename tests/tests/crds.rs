@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::fmt::Write as _;
 use std::fs;
 
 use http::Method;
@@ -80,7 +81,7 @@ fn every_object_of_the_table_is_judged_as_it_says() {
     for row in table() {
         let (said, expected) = (said_of(api, "table", &row["object"]), expected(&row));
         if said != expected {
-            differences += &format!("{}\n  expected {expected:#?}\n  said {said:#?}\n", row["about"]);
+            let _ = writeln!(differences, "{}\n  expected {expected:#?}\n  said {said:#?}", row["about"]);
         }
     }
     assert!(differences.is_empty(), "{differences}");
@@ -163,7 +164,7 @@ fn an_object_that_an_older_definition_allowed_still_gets_its_status() {
 
     cluster.apply(&current);
     wait::until_true("the rules are in force", || {
-        said_of(api, "default", &gslb("default", "new", &["a..b"])) != []
+        !said_of(api, "default", &gslb("default", "new", &["a..b"])).is_empty()
     });
     made["status"] = json!({"observedGeneration": 1});
     let written = api.replace_status(&made).unwrap();

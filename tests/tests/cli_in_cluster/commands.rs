@@ -45,13 +45,13 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
         "{simulated}"
     );
 
-    let server = world.cluster().mci(Mode::DnsServer, NAMESPACE, "west");
-    let server = server.argument(format!("--config={config}")).start();
+    let setup = world.cluster().mci(Mode::DnsServer, NAMESPACE, "west");
+    let server = setup.argument(format!("--config={config}")).start();
     let url = format!("http://{}", server.http());
     let served = world.run(&["state", "--server", &url, "-o", "json"]);
-    let read = world.run(&["state", "--config", config, "-o", "json"]);
-    assert_eq!((served.code, read.code), (Some(0), Some(0)), "{served}\n{read}");
-    assert_eq!(served.json(), read.json());
+    let listed = world.run(&["state", "--config", config, "-o", "json"]);
+    assert_eq!((served.code, listed.code), (Some(0), Some(0)), "{served}\n{listed}");
+    assert_eq!(served.json(), listed.json());
     assert_eq!(read.json()["zones"][0]["name"], "gslb.example.com");
 
     // And so can be tested: the state of what runs is a state file.
