@@ -48,16 +48,16 @@ fn a_context_is_read_as_the_dns_server_reads_it() {
     let setup = world.cluster().mci(Mode::DnsServer, NAMESPACE, "west");
     let server = setup.argument(format!("--config={config}")).start();
     let url = format!("http://{}", server.http());
-    let served = world.run(&["state", "--server", &url, "-o", "json"]);
+    let answered = world.run(&["state", "--server", &url, "-o", "json"]);
     let listed = world.run(&["state", "--config", config, "-o", "json"]);
-    assert_eq!((served.code, listed.code), (Some(0), Some(0)), "{served}\n{listed}");
-    assert_eq!(served.json(), listed.json());
-    assert_eq!(read.json()["zones"][0]["name"], "gslb.example.com");
+    assert_eq!((answered.code, listed.code), (Some(0), Some(0)), "{answered}\n{listed}");
+    assert_eq!(answered.json(), listed.json());
+    assert_eq!(listed.json()["zones"][0]["name"], "gslb.example.com");
 
     // And so can be tested: the state of what runs is a state file.
     let yaml = world.run(&["state", "--server", &url]);
-    fs::write(world.folder.path().join("served.yaml"), &yaml.stdout).unwrap();
-    let same = world.run(&["simulate", "--config", config, "--to", "served.yaml"]);
+    fs::write(world.folder.path().join("answered.yaml"), &yaml.stdout).unwrap();
+    let same = world.run(&["simulate", "--config", config, "--to", "answered.yaml"]);
     assert_eq!(
         (same.code, same.below().last()),
         (Some(0), Some(&"Every hostname is answered as before.")),
