@@ -195,6 +195,33 @@ fn r26_all_caches_deleted_withdraw_nothing() {
     assert!(world.state.next_due().is_some(), "they are settling");
 }
 
+#[tokio::test(start_paused = true)]
+async fn r26_one_confirmation_lets_go_what_the_operator_withdraws_by_it() {
+    let states = many(30);
+    let mut world = synced(&states);
+    let mut confirmed = cluster("east", ClusterState::Alive, None);
+    confirmed.value.0.withdrawal_confirmed_at = Some(1_800_000_000);
+    world.state.clusters(Batch::Changes(vec![Change::Applied(confirmed)]));
+    world.state.hostnames(hostname_list(&[]));
+    tokio::time::advance(Duration::from_secs(3)).await;
+    world.state.due();
+    assert_eq!((world.hostnames().len(), world.state.held()), (0, 0));
+
+    let mut world = synced(&states);
+    let mut confirmed = cluster("east", ClusterState::Alive, None);
+    confirmed.value.0.withdrawal_confirmed_at = Some(1_800_000_000);
+    world.state.clusters(Batch::Changes(vec![Change::Applied(confirmed)]));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    world.state.hostnames(hostname_list(&[]));
+    tokio::time::advance(Duration::from_secs(3)).await;
+    world.state.due();
+    assert_eq!(
+        (world.hostnames().len(), world.state.held()),
+        (30, 30),
+        "a minute later it is another matter"
+    );
+}
+
 #[test]
 fn while_the_definition_is_gone_nothing_settles() {
     let states = many(3);
