@@ -19,12 +19,17 @@ use crate::withdrawal::{Due, WithdrawalLimits, Withdrawals};
 #[derive(Clone, Debug)]
 pub struct Intake {
     withdrawals: Withdrawals,
+    /// Until when a confirmation counts.
+    confirmed_until: Option<Duration>,
 }
+
+/// How long a confirmation counts: the publisher it released settles, withdraws, and the names settle here once more.
+const CONFIRMED: Duration = Duration::from_mins(1);
 
 impl Intake {
     /// Nothing is going.
     pub fn new(limits: WithdrawalLimits) -> Self {
-        Self { withdrawals: Withdrawals::new(limits) }
+        Self { withdrawals: Withdrawals::new(limits), confirmed_until: None }
     }
 
     /// Takes new limits for what goes from now on.
@@ -67,7 +72,11 @@ impl Intake {
 
     /// Lets go what has settled, or was held for long enough.
     pub fn due(&mut self, edit: &mut Edit, now: Duration) -> Due {
-        let due = self.withdrawals.due(now, edit.after.hostname_count());
+        let mut due = self.withdrawals.due(now, edit.after.hostname_count());
+        if self.confirmed_until.is_some_and(|until| now < until) {
+            due.newly_held.clear();
+            due.released.extend(self.withdrawals.confirm());
+        }
         remove(edit, &due.released);
         due
     }
@@ -79,8 +88,10 @@ impl Intake {
         due
     }
 
-    /// Lets go everything that is held (`mci withdraw --confirm`).
-    pub fn confirm(&mut self, edit: &mut Edit) -> Vec<Hostname> {
+    /// Lets go everything that is held (`mci withdraw --confirm`), and for a minute what settles: it is what a publisher
+    /// withdraws by the same confirmation.
+    pub fn confirm(&mut self, edit: &mut Edit, now: Duration) -> Vec<Hostname> {
+        self.confirmed_until = Some(now + CONFIRMED);
         let released = self.withdrawals.confirm();
         remove(edit, &released);
         released

@@ -208,8 +208,22 @@ fn r26_a_server_that_is_told_of_nothing_goes_on_answering() {
     assert_eq!((live.load().hostname_count(), intake.held().len()), (30, 30));
     live.edit(|edit| intake.put(edit, states[0].clone()));
     assert_eq!(intake.held().len(), 29, "what is back is held no longer");
-    live.edit(|edit| assert_eq!(intake.confirm(edit).len(), 29));
+    live.edit(|edit| assert_eq!(intake.confirm(edit, seconds(13)).len(), 29));
     assert_eq!(live.load().hostname_count(), 1);
+}
+
+#[test]
+fn r26_a_confirmation_lets_go_what_settles_within_a_minute_and_nothing_later() {
+    for (goes, released, held) in [(13, 30, 0), (72, 0, 30)] {
+        let (live, mut intake, _) = taken_in(30);
+        live.edit(|edit| assert_eq!(intake.confirm(edit, seconds(12)).len(), 0));
+        live.edit(|edit| intake.replace(edit, [], [], seconds(goes)));
+        live.edit(|edit| {
+            let due = intake.due(edit, seconds(goes + 2));
+            assert_eq!((due.released.len(), due.newly_held.len()), (released, held));
+        });
+        assert_eq!((live.load().hostname_count(), intake.held().len()), (held, held));
+    }
 }
 
 #[test]

@@ -220,7 +220,7 @@ impl States {
         };
         self.judge.tick(now, contact);
         self.say();
-        self.tell(now);
+        self.tell();
         if self.parts.claim.term().is_some() {
             self.bury(now).await;
             self.sweep(now).await;
@@ -261,7 +261,7 @@ impl States {
     }
 
     /// For metrics.
-    fn tell(&self, _now: Duration) {
+    fn tell(&self) {
         let mut judged = lock(&self.parts.judged);
         judged.clusters = self
             .judge

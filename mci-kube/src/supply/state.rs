@@ -1,7 +1,7 @@
 //! The state of a supply: batches in, edits out. Its clocks are the process's own.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mci_core::{Changes, ClusterId, Edit, Hostname, Intake, Live, Snapshot};
 use tokio::time::Instant;
@@ -12,9 +12,6 @@ use super::hostnames::{Hostnames, Listed, Moved};
 use super::{Listener, Options};
 use crate::decode::ClusterItem;
 use crate::watch::Batch;
-
-/// How long a confirmation counts (R26): the operator settles, withdraws, and the names settle here once more.
-const CONFIRMED: Duration = Duration::from_mins(1);
 
 pub(super) struct State<H: Hostnames> {
     live: Arc<Live>,
@@ -30,8 +27,6 @@ pub(super) struct State<H: Hostnames> {
     /// Hostnames are followed now: only then does their absence say anything.
     current: bool,
     confirmed_at: Option<u64>,
-    /// Until when what is meant to go is let go: what the operator withdraws by the same confirmation comes here last.
-    let_go_until: Option<Instant>,
     /// Whether overrides end by themselves.
     any_end: bool,
     began: Instant,
@@ -65,7 +60,6 @@ impl<H: Hostnames> State<H> {
             first: First::default(),
             current: false,
             confirmed_at: None,
-            let_go_until: None,
             any_end: false,
             began: Instant::now(),
         }
@@ -126,9 +120,9 @@ impl<H: Hostnames> State<H> {
         self.any_end = self.clusters.any_end(unix);
         self.confirmed_at = self.clusters.confirmed_at(&self.own);
         if self.first.done && self.confirmed_at > before {
-            self.let_go_until = Some(Instant::now() + CONFIRMED);
+            let now = self.began.elapsed();
             self.edit(|state, edit| {
-                let released = state.intake.confirm(edit).len();
+                let released = state.intake.confirm(edit, now).len();
                 info!(hostnames = released, "Held withdrawals were confirmed");
             });
         }
@@ -162,14 +156,7 @@ impl<H: Hostnames> State<H> {
     pub(super) fn due(&mut self) {
         let now = self.began.elapsed();
         let mut held = Vec::new();
-        let confirmed = self.let_go_until.is_some_and(|until| Instant::now() < until);
-        self.edit(|state, edit| {
-            held = state.intake.due(edit, now).newly_held;
-            if confirmed {
-                state.intake.confirm(edit);
-                held.clear();
-            }
-        });
+        self.edit(|state, edit| held = state.intake.due(edit, now).newly_held);
         self.say_held(&held);
     }
 
