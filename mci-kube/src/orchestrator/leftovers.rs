@@ -1,31 +1,14 @@
 //! Deleting what nobody owns any more: shards of removed clusters, and the caches of the .NET application.
 
-use http::{Method, Request};
-use serde::Deserialize;
+use http::Request;
 use tracing::{info, warn};
 
-use crate::client::ClusterClient;
+use crate::client::{CallError, ClusterClient};
 use crate::resources::{CYCLOPS_GROUP, ClusterCache, VERSION};
-use crate::watch::{ObjectKey, Version};
+use crate::watch::{self, ObjectKey, Observed, Source};
 
 /// The kinds of caches that it keeps in its own group.
 const KINDS: [&str; 4] = ["hostnamecaches", "clustercaches", "resourcecaches", "servicecaches"];
-
-#[derive(Deserialize)]
-struct List {
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    metadata: Meta,
-}
-
-#[derive(Deserialize)]
-struct Meta {
-    name: String,
-    uid: String,
-}
 
 /// Deletes one shard as it is now.
 pub(super) async fn delete_shard(client: &ClusterClient, key: &ObjectKey) {
@@ -33,7 +16,7 @@ pub(super) async fn delete_shard(client: &ClusterClient, key: &ObjectKey) {
         let Some(object) = client.get::<ClusterCache>(key).await? else { return Ok(()) };
         let version = crate::client::version_of(&object)?;
         let uid = object.metadata.uid.as_deref().unwrap_or_default();
-        client.delete::<ClusterCache>(key, uid, Version(version.0)).await
+        client.delete::<ClusterCache>(key, uid, version).await
     };
     if let Err(error) = deleted.await {
         warn!(object = %key, %error, "A shard of a removed cluster was not deleted");
@@ -53,23 +36,18 @@ pub(super) async fn sweep(client: &ClusterClient, namespace: &str) {
     }
 }
 
-async fn sweep_kind(client: &ClusterClient, path: &str) -> Result<usize, crate::client::CallError> {
-    let request = |method: Method, path: &str, body: Vec<u8>| {
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", "application/json")
-            .body(body)
-            .expect("a path of kind and name is a request")
-    };
-    let body = client.call(request(Method::GET, path, Vec::new())).await?;
-    let list: List = serde_json::from_slice(&body)
-        .map_err(|error| crate::client::CallError::Nonsense(error.to_string()))?;
+async fn sweep_kind(client: &ClusterClient, path: &str) -> Result<usize, CallError> {
+    // Of objects that are to go nothing is read but who they are.
+    let listing = watch::once(client, &Source::at("leftovers", path), |_| Ok(())).await?;
     let mut count = 0;
-    for Item { metadata: Meta { name, uid } } in list.items {
+    for Observed { key, uid, .. } in listing.items {
         // That very object, and not one that was made in its place.
         let options = serde_json::json!({"preconditions": {"uid": uid}}).to_string().into_bytes();
-        match client.call(request(Method::DELETE, &format!("{path}/{name}"), options)).await {
+        let request = Request::delete(format!("{path}/{}", key.name))
+            .header("content-type", "application/json")
+            .body(options)
+            .expect("a path of kind and name is a request");
+        match client.call(request).await {
             Ok(_) => count += 1,
             Err(error) if error.is_not_found() || error.is_conflict() => {}
             Err(error) => return Err(error),

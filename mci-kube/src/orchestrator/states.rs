@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Resource as _;
 use mci_core::ClusterId;
-use serde::Deserialize;
 use tokio::sync::{mpsc, watch as told};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
@@ -23,7 +21,7 @@ use crate::heartbeat::{self, Evidence};
 use crate::lease::Claim;
 use crate::resources::Cluster;
 use crate::shards::Shards;
-use crate::watch::{Batch, Change, ObjectKey, Observed, Progress};
+use crate::watch::{self, Batch, Change, ObjectKey, Observed, Progress, Source};
 use crate::write::{Desk, Lane};
 
 /// Between two looks for what another application left behind.
@@ -206,10 +204,11 @@ impl States {
     async fn check(&mut self) {
         let now = self.now();
         let contact = if self.judge.is_doubtful() {
-            match self.list_leases().await {
-                Ok(leases) => {
-                    for lease in &leases {
-                        self.lease(lease);
+            let source = Source::of::<Lease>("leases", Some(&self.parts.namespace));
+            match watch::once(&self.parts.client, &source, watch::decode::<Lease>).await {
+                Ok(listing) => {
+                    for observed in &listing.items {
+                        self.lease(&observed.value);
                     }
                     true
                 }
@@ -225,19 +224,6 @@ impl States {
             self.bury(now).await;
             self.sweep(now).await;
         }
-    }
-
-    async fn list_leases(&self) -> Result<Vec<Lease>, crate::client::CallError> {
-        #[derive(Deserialize)]
-        struct List {
-            items: Vec<Lease>,
-        }
-        let path = Lease::url_path(&(), Some(&self.parts.namespace));
-        let request = http::Request::get(path).body(Vec::new()).expect("a path of a namespace is a request");
-        let body = self.parts.client.call(request).await?;
-        let list: List = serde_json::from_slice(&body)
-            .map_err(|error| crate::client::CallError::Nonsense(error.to_string()))?;
-        Ok(list.items)
     }
 
     /// Has written what is new.

@@ -132,7 +132,9 @@ fn start_mci(cluster: &Cluster) -> Result<Vec<Replica>, Box<dyn Error>> {
         .map(|mode| {
             let setup = cluster.mci(mode, NAMESPACE, cluster.name());
             match mode {
-                Mode::DnsServer => setup.argument(format!("--zones={ZONE}")),
+                Mode::DnsServer => setup.argument(format!(
+                    "--zones=[{{name: {ZONE}, nameservers: [ns1.example.net, ns2.example.net]}}]"
+                )),
                 Mode::Operator | Mode::Orchestrator => setup,
             }
             .spawn()
