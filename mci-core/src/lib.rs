@@ -51,6 +51,7 @@ mod withdrawal;
 mod zone;
 mod zones;
 
+pub mod peer;
 #[cfg(feature = "policy")]
 pub mod policy;
 pub mod publish;

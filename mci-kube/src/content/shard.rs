@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
+pub use mci_core::peer::ShardVersion as Version;
 use mci_core::{ClusterId, Endpoint, Hostname, Shard};
 use sha2::{Digest as _, Sha256};
 
@@ -14,15 +15,6 @@ use crate::resources::{ClusterCache, Item, PublishedHostname, ServiceEndpointCou
 /// The most octets of a shard's hostnames: the API server takes objects of up to 1.5 MiB, and a big one slows every
 /// change of it.
 pub const MAX_OCTETS: usize = 512 * 1024;
-
-/// Which of two versions of a shard is the newer: the term of the leader that wrote it, then how often it changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// Raised with each change of leader.
-    pub term: u64,
-    /// Raised with each change of the shard.
-    pub seq: u64,
-}
 
 /// A shard that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,22 @@
+//! How clusters tell each other what they publish: what is said, what is believed, and of whom.
+//!
+//! ```text
+//!   own shards ──► Outbox ──► Sender ~~ the stream ~~► ClusterStore::put ── acknowledged when stored ──┐
+//!                               ▲                                                                       │
+//!                               └───────────────────────────────────────────────────────────────────────┘
+//!   who says so: KeyRing      what it may say: Admission      that it lives: Heartbeat
+//! ```
+//!
+//! Everything here is a decision; sockets, clocks and storage belong to whoever drives it.
+
+mod admission;
+mod heartbeat;
+mod keys;
+mod shards;
+mod store;
+
+pub use self::admission::{Admission, PeerLimits, Refusal, RefusalReason};
+pub use self::heartbeat::{Heard, Heartbeat, Protocol};
+pub use self::keys::{KEY_HASH_OCTETS, KeyRing};
+pub use self::shards::{ShardChange, ShardItem, ShardState, ShardUpdate, ShardVersion, Urgency};
+pub use self::store::{ClusterStore, StoreError, Stored};
