@@ -29,6 +29,7 @@ pub mod cluster;
 pub mod cluster_bench;
 pub mod coredns;
 pub mod dig;
+pub mod fleet;
 pub mod http;
 pub mod load;
 pub mod mci;

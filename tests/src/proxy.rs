@@ -1,5 +1,7 @@
 //! A connection that goes bad: a TCP proxy that passes, delays, hangs or cuts, as a test tells it.
 //!
+//! In front of several servers it is a load balancer too: each connection goes to the next server that accepts one.
+//!
 //! While it hangs nobody is told anything: connections stay open, new ones are accepted, and no octet goes through in
 //! either direction, as when packets are dropped without a reset. (The kernels on both sides still acknowledge; a link
 //! that does not even do that takes a network namespace.) What was sent meanwhile goes through when it passes again.
@@ -66,11 +68,17 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one in front of a server, which passes everything.
     pub fn start(server: SocketAddr) -> Self {
+        Proxy::before(&[server])
+    }
+
+    /// Starts one in front of several servers, which take turns.
+    pub fn before(servers: &[SocketAddr]) -> Self {
+        let servers: Arc<[SocketAddr]> = servers.into();
         let listener = block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a free port can be listened on");
         let address = listener.local_addr().expect("it listens");
         let (link, seen) = watch::channel(Link::Passes);
         let accepted = Arc::new(AtomicUsize::new(0));
-        let task = runtime().spawn(serve(listener, server, seen, Arc::clone(&accepted))).abort_handle();
+        let task = runtime().spawn(serve(listener, servers, seen, Arc::clone(&accepted))).abort_handle();
         Proxy { address, link, accepted, task }
     }
 
@@ -124,7 +132,7 @@ impl Drop for Proxy {
 
 async fn serve(
     listener: TcpListener,
-    server: SocketAddr,
+    servers: Arc<[SocketAddr]>,
     link: watch::Receiver<Link>,
     accepted: Arc<AtomicUsize>,
 ) {
@@ -134,7 +142,7 @@ async fn serve(
             client = listener.accept() => {
                 let Ok((client, _)) = client else { continue };
                 let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
-                connections.spawn(connect(client, number, server, link.clone()));
+                connections.spawn(connect(client, number, Arc::clone(&servers), link.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -142,18 +150,23 @@ async fn serve(
 }
 
 /// One connection, to its end or its cut.
-async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut link: watch::Receiver<Link>) {
+async fn connect(
+    mut client: TcpStream,
+    number: usize,
+    servers: Arc<[SocketAddr]>,
+    mut link: watch::Receiver<Link>,
+) {
     let mut cut = link.clone();
     let reached = async {
         // One that is accepted while the link hangs reaches nobody until it passes.
         let _ = link.wait_for(|link| !link.hangs(number, Sender::Client)).await;
-        TcpStream::connect(server).await
+        reach(&servers, number).await
     };
     let is_cut = |link: &Link| *link == Link::Cut;
     let server = tokio::select! {
         biased;
         _ = cut.wait_for(is_cut) => None,
-        server = reached => server.ok(),
+        server = reached => server,
     };
     // A server that refuses looks like one behind a cut: the client is reset.
     let Some(mut server) = server else {
@@ -178,6 +191,16 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
         // A reset, not a farewell.
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
+}
+
+/// The first server that accepts a connection, beginning with another one each time.
+async fn reach(servers: &[SocketAddr], number: usize) -> Option<TcpStream> {
+    for turn in 0..servers.len() {
+        if let Ok(stream) = TcpStream::connect(servers[(number + turn) % servers.len()]).await {
+            return Some(stream);
+        }
+    }
+    None
 }
 
 /// One direction: a reader that stamps what comes, and a writer that lets it go when its time has come.

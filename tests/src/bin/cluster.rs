@@ -135,7 +135,7 @@ fn start_mci(cluster: &Cluster) -> Result<Vec<Replica>, Box<dyn Error>> {
                 Mode::DnsServer => setup.argument(format!(
                     "--zones=[{{name: {ZONE}, nameservers: [ns1.example.net, ns2.example.net]}}]"
                 )),
-                Mode::Operator | Mode::Orchestrator => setup,
+                Mode::Operator | Mode::Orchestrator | Mode::FrontEnd => setup,
             }
             .spawn()
         })

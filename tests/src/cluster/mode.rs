@@ -23,6 +23,8 @@ pub enum Mode {
     Orchestrator,
     /// Answers.
     DnsServer,
+    /// Hears other clusters.
+    FrontEnd,
 }
 
 /// One replica of a mode, to be started.
@@ -55,6 +57,7 @@ impl Mode {
             Mode::Operator => "operator",
             Mode::Orchestrator => "orchestrator",
             Mode::DnsServer => "dns-server",
+            Mode::FrontEnd => "front-end",
         }
     }
 
@@ -101,6 +104,11 @@ impl Setup {
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// Where it will serve health and metrics, and what a front end hears.
+    pub fn http(&self) -> SocketAddr {
+        self.http.v4()
     }
 
     /// The command line that is meant.
