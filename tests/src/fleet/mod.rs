@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
@@ -128,6 +128,19 @@ impl Fleet {
     #[track_caller]
     pub fn start(count: usize) -> Self {
         Fleet::options(count).start()
+    }
+
+    /// Three for all tests of a program that run at the same time and do them no harm, with the Gateway API.
+    #[track_caller]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Fleet>> = Mutex::new(Weak::new());
+        // Held while it starts, so that all others wait for the same one.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let started = Arc::new(Fleet::options(3).worlds(Options::gateway_api).start());
+            *shared = Arc::downgrade(&started);
+            started
+        })
     }
 
     /// The cluster of this identifier.
