@@ -92,6 +92,7 @@ pub(super) fn death(size: Size) -> Value {
         say(&format!("a cluster of {hostnames} hostnames dies, {} of {rounds}", round + 1));
         let west = fleet.world("west");
         let before = Writes::now(west);
+        let began = Instant::now();
         let load =
             Plan { pause: Duration::from_millis(2), ..Plan::new(vec![west.coredns.dns()], &name) }.start();
         let dead = kill(fleet.world_mut("east"));
