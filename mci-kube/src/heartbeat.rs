@@ -263,6 +263,11 @@ impl Pulse {
         Self { key, interval, known: None, looked: None, written: None }
     }
 
+    /// Heartbeats come once in `interval` from now on.
+    pub fn every(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
     /// That cluster was heard, and says this of itself.
     pub async fn heard(&mut self, client: &ClusterClient, said: &Said) -> Result<Beat, CallError> {
         match self.beat(client, &Whose::Cluster(said.clone()), || false).await {

@@ -100,6 +100,11 @@ impl Shelf {
         self.clusters.get(cluster).into_iter().flatten().map(|(shard, held)| (*shard, held))
     }
 
+    /// How many hostnames a cluster has.
+    pub(super) fn hostnames_of(&self, cluster: &ClusterId) -> usize {
+        self.of(cluster).map(|(_, held)| usize::try_from(held.hostnames).unwrap_or(usize::MAX)).sum()
+    }
+
     /// How many hostnames the other shards of its cluster hold.
     pub(super) fn hostnames_beside(&self, place: &Place) -> usize {
         let others = self.of(&place.cluster).filter(|(shard, _)| *shard != place.shard);
