@@ -14,8 +14,10 @@
 //! This crate refuses to know Kubernetes, gRPC and the rules of DNS.
 
 pub mod api;
+mod connection;
 mod error;
 pub mod families;
+mod gate;
 pub mod metrics;
 mod observers;
 mod query_log;
@@ -24,10 +26,12 @@ mod readiness;
 mod routes;
 mod server;
 
+pub use crate::connection::Connection;
 pub use crate::error::Error;
+pub use crate::gate::{Gate, Turned};
 pub use crate::metrics::{Exposition, Metrics, Reload};
 pub use crate::observers::Observers;
 pub use crate::query_log::{QueryLog, QueryLogConfig};
 pub use crate::readiness::{Condition, Readiness};
 pub use crate::routes::routes;
-pub use crate::server::{Config, Server};
+pub use crate::server::{Config, Server, TlsSource};

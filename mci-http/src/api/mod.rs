@@ -27,7 +27,7 @@ use mci_core::{Answers, Explanation, Hostname, Live, Query, RecordType, Snapshot
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use self::problem::Problem;
+pub(crate) use self::problem::Problem;
 pub use self::status::{ClusterDetail, Details, SnapshotFileDetail, SourceDetail};
 
 /// Hostnames of one page, where the client names no number, and at most.

@@ -29,7 +29,7 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The request was not answered", detail.to_owned())
     }
 
-    fn new(status: StatusCode, title: &'static str, detail: String) -> Self {
+    pub(crate) fn new(status: StatusCode, title: &'static str, detail: String) -> Self {
         Self { title, status: status.as_u16(), detail }
     }
 }
