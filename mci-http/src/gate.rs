@@ -26,11 +26,13 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use mci_core::peer::KeyRing;
 use tokio::sync::watch;
 
-use crate::api::Problem;
+use crate::api::problem::Problem;
 use crate::connection::Connection;
 
 /// The header that carries a key.
 const KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The longest key that is looked at: hashing more is work that a stranger can ask for.
+const LONGEST_KEY: usize = 1_024;
 /// What probes ask for: nobody is kept from it, so that no stranger can make a front end look dead.
 const HEALTH: [&str; 4] = ["/healthz", "/readyz", "/healthz/liveness", "/healthz/ready"];
 /// Networks that are told apart; all others share one bucket.
@@ -117,7 +119,7 @@ impl Gate {
         if self.needs_certificate && !connection.is_some_and(Connection::has_certificate) {
             return Err(Turned::NoCertificate);
         }
-        let key = headers.get(KEY).map(HeaderValue::as_bytes);
+        let key = headers.get(KEY).map(HeaderValue::as_bytes).filter(|key| key.len() <= LONGEST_KEY);
         if key.is_some_and(|key| self.keys.borrow().identify(key).is_some()) {
             if let Some(connection) = connection {
                 connection.make_known();

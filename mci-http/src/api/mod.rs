@@ -10,7 +10,7 @@
 //! Everything comes from one snapshot, whose digest is in the header `mci-digest`: replicas that agree have the same.
 //! An error is a problem document (RFC 9457) that says what to do.
 
-mod problem;
+pub(crate) mod problem;
 mod status;
 
 use std::collections::BinaryHeap;
@@ -27,7 +27,7 @@ use mci_core::{Answers, Explanation, Hostname, Live, Query, RecordType, Snapshot
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-pub(crate) use self::problem::Problem;
+use self::problem::Problem;
 pub use self::status::{ClusterDetail, Details, SnapshotFileDetail, SourceDetail};
 
 /// Hostnames of one page, where the client names no number, and at most.

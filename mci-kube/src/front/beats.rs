@@ -107,6 +107,14 @@ impl Inner {
         Ok(by_stream && self.is_alive(cluster))
     }
 
+    /// Whether a cluster is alive that is heard by REST.
+    pub(super) async fn hears_by_rest(&self, cluster: &ClusterId) -> Result<Option<bool>, StoreError> {
+        let pulse = self.pulse(cluster);
+        let said = pulse.lock().await.said(&self.client).await.map_err(|error| unavailable(&error))?;
+        let by_rest = said.is_some_and(|said| said.protocol == Some(Protocol::Rest));
+        Ok(by_rest.then(|| self.is_alive(cluster)))
+    }
+
     fn is_alive(&self, cluster: &ClusterId) -> bool {
         let clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
         clusters.get(cluster) == Some(&ClusterState::Alive)

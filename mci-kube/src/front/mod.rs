@@ -86,8 +86,6 @@ struct Inner {
     shelf: Mutex<Shelf>,
     /// ClusterCaches were listed.
     listed: told::Sender<bool>,
-    /// Grows whenever less is held of some cluster than its sender was told, or other rules hold.
-    relists: told::Sender<u64>,
     clusters: Mutex<HashMap<ClusterId, ClusterState>>,
     /// Two calls about one shard: the second waits.
     locks: Mutex<HashMap<Place, Arc<AsyncMutex<()>>>>,
@@ -135,7 +133,6 @@ impl Store {
             settings,
             shelf: Mutex::default(),
             listed: told::Sender::new(false),
-            relists: told::Sender::new(0),
             clusters: Mutex::default(),
             locks: Mutex::default(),
             pulses: Pulses::default(),
@@ -170,9 +167,10 @@ impl Store {
         self.0.progress.clone()
     }
 
-    /// Changes when what senders were told of what is held here is no longer so: they are to be told again.
-    pub fn relists(&self) -> told::Receiver<u64> {
-        self.0.relists.subscribe()
+    /// Whether a cluster is alive, where it is heard by REST: then it is asked what it publishes. Nothing where it is heard
+    /// by its stream, or not at all.
+    pub async fn hears_by_rest(&self, cluster: &ClusterId) -> Result<Option<bool>, StoreError> {
+        self.0.hears_by_rest(cluster).await
     }
 
     /// This front end could hear: its own listener answered a call just now (R20).
@@ -193,16 +191,11 @@ impl Store {
         let (client, namespace, name) = of("clusters");
         let source = Source::of::<Cluster>(name, namespace);
         let watch_clusters = watch::watch(client, source, timing, of_clusters, state, cluster_sender);
-        let mut settings = self.0.settings.clone();
         let take = async {
             loop {
                 tokio::select! {
                     Some(batch) = shards.recv() => self.0.shards(batch),
                     Some(batch) = clusters.recv() => self.0.clusters(batch),
-                    Ok(()) = settings.changed() => {
-                        settings.mark_unchanged();
-                        self.0.relists.send_modify(|count| *count += 1);
-                    }
                     else => return,
                 }
             }
@@ -224,12 +217,9 @@ fn state(raw: &RawValue) -> Result<Option<ClusterState>, String> {
 impl Inner {
     fn shards(&self, batch: Batch<shelf::Seen>) {
         let is_list = matches!(batch, Batch::Replace(_) | Batch::Absent);
-        let less = self.shelf().take(batch);
+        self.shelf().take(batch);
         if is_list {
             self.listed.send_replace(true);
-        }
-        if less.iter().any(|cluster| *cluster != self.own) {
-            self.relists.send_modify(|count| *count += 1);
         }
     }
 

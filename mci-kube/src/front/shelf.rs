@@ -116,40 +116,31 @@ impl Shelf {
         let key = place.key(namespace);
         match held {
             Some(held) => self.put(key, place, held),
-            None => drop(self.remove(&key)),
+            None => self.remove(&key),
         }
     }
 
-    /// Takes in what the watch tells. Returns the clusters of which less is held than before: a sender that goes by what it
-    /// was told has to be told again.
-    pub(super) fn take(&mut self, batch: Batch<Seen>) -> HashSet<ClusterId> {
+    /// Takes in what the watch tells.
+    pub(super) fn take(&mut self, batch: Batch<Seen>) {
         match batch {
-            Batch::Absent => {
-                self.places.clear();
-                self.clusters.drain().map(|(cluster, _)| cluster).collect()
-            }
+            Batch::Absent => *self = Self::default(),
             Batch::Replace(listing) => self.list(listing),
             Batch::Changes(changes) => {
-                let mut less = HashSet::new();
                 for change in changes {
                     match change {
                         Change::Applied(observed) => {
-                            less.extend(self.apply(observed.key, observed.version, observed.value));
+                            self.apply(observed.key, observed.version, observed.value);
                         }
-                        Change::Deleted { key, version } => less.extend(self.delete(&key, version)),
+                        Change::Deleted { key, version } => self.delete(&key, version),
                         // It is there, and no shard any more: a write finds out.
-                        Change::Malformed(malformed) => {
-                            less.extend(self.delete(&malformed.key, malformed.version));
-                        }
+                        Change::Malformed(malformed) => self.delete(&malformed.key, malformed.version),
                     }
                 }
-                less
             }
         }
     }
 
-    fn list(&mut self, listing: Listing<Seen>) -> HashSet<ClusterId> {
-        let mut less = HashSet::new();
+    fn list(&mut self, listing: Listing<Seen>) {
         let there: HashSet<&ObjectKey> = listing.items.iter().map(|observed| &observed.key).collect();
         let restored = listing.reason == Relist::WentBack;
         let gone: Vec<ObjectKey> =
@@ -157,33 +148,27 @@ impl Shelf {
         drop(there);
         for key in gone {
             // What was written since is not in the list.
-            let version = if restored { Version(u64::MAX) } else { listing.version };
-            less.extend(self.delete(&key, version));
+            self.delete(&key, if restored { Version(u64::MAX) } else { listing.version });
         }
         for observed in listing.items {
-            less.extend(self.apply(observed.key, observed.version, observed.value));
+            self.apply(observed.key, observed.version, observed.value);
         }
-        less
     }
 
-    fn apply(&mut self, key: ObjectKey, resource_version: Version, seen: Seen) -> Option<ClusterId> {
+    fn apply(&mut self, key: ObjectKey, resource_version: Version, seen: Seen) {
         let Seen(Some((place, content))) = seen else { return self.delete(&key, resource_version) };
-        let HeldContent { version, digest, admission, hostnames } = content;
-        let before = self.get(&place);
-        if before.is_some_and(|before| before.resource_version >= resource_version) {
-            return None;
+        if self.get(&place).is_some_and(|before| before.resource_version >= resource_version) {
+            return;
         }
-        let less = before.is_some_and(|before| before.version > version).then(|| place.cluster.clone());
+        let HeldContent { version, digest, admission, hostnames } = content;
         self.put(key, place, Held { version, digest, resource_version, admission, hostnames });
-        less
     }
 
-    fn delete(&mut self, key: &ObjectKey, version: Version) -> Option<ClusterId> {
-        let held = self.places.get(key).and_then(|place| self.get(place))?;
-        if held.resource_version > version {
-            return None;
+    fn delete(&mut self, key: &ObjectKey, version: Version) {
+        let held = self.places.get(key).and_then(|place| self.get(place));
+        if held.is_some_and(|held| held.resource_version <= version) {
+            self.remove(key);
         }
-        self.remove(key)
     }
 
     fn put(&mut self, key: ObjectKey, place: Place, held: Held) {
@@ -191,14 +176,13 @@ impl Shelf {
         self.places.insert(key, place);
     }
 
-    fn remove(&mut self, key: &ObjectKey) -> Option<ClusterId> {
-        let Place { cluster, shard } = self.places.remove(key)?;
+    fn remove(&mut self, key: &ObjectKey) {
+        let Some(Place { cluster, shard }) = self.places.remove(key) else { return };
         if let Some(shards) = self.clusters.get_mut(&cluster) {
             shards.remove(&shard);
             if shards.is_empty() {
                 self.clusters.remove(&cluster);
             }
         }
-        Some(cluster)
     }
 }
