@@ -115,6 +115,7 @@ async fn send(
         term: due.term,
         left: due.left,
         overrides: due.overrides.clone(),
+        ..Said::default()
     };
     let key = ObjectKey::new(namespace, &format!("{HEARTBEAT}{own}"));
     if let Some(lease) = client.get::<Lease>(&key).await?
