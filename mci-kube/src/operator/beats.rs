@@ -68,8 +68,7 @@ fn beat(due: &Due, learnt: &Learnt) -> Option<Beat> {
     // Another replica saw a newer state of the own `Cluster`.
     let Said { instance: _, term, left, overrides } =
         newer.clone().filter(|newer| newer.term > own.term).unwrap_or(own);
-    let heartbeat =
-        Heartbeat { instance: instance.clone()?, term, left, overrides, view_age: *view_age };
+    let heartbeat = Heartbeat { instance: instance.clone()?, term, left, overrides, view_age: *view_age };
     Some(Beat { number: *number, interval: *interval, heartbeat, leads: *leads })
 }
 

@@ -248,7 +248,10 @@ impl Index {
             }
         }
         if above > 0 {
-            warn!(shards = above, "Peers hold newer versions than the API server here: written anew, above them");
+            warn!(
+                shards = above,
+                "Peers hold newer versions than the API server here: written anew, above them"
+            );
         }
     }
 
@@ -403,7 +406,11 @@ impl Index {
             self.speaks = false;
         }
         let age = |watch: Arc<Progress>| {
-            if watch.state().is_current() { Duration::ZERO } else { watch.since_contact().unwrap_or(self.now()) }
+            if watch.state().is_current() {
+                Duration::ZERO
+            } else {
+                watch.since_contact().unwrap_or(self.now())
+            }
         };
         self.speaks.then(|| self.gauges.watches().into_iter().map(age).max().unwrap_or_default())
     }

@@ -120,8 +120,19 @@ fn object_name(key: &ObjectKey) -> ObjectName {
 
 impl Index {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { own, namespace, settings, claim, desks, gauges, notices, beats, versions, feeding, identity } =
-            parts;
+        let Parts {
+            own,
+            namespace,
+            settings,
+            claim,
+            desks,
+            gauges,
+            notices,
+            beats,
+            versions,
+            feeding,
+            identity,
+        } = parts;
         let mut publisher = Publisher::new(settings.publish.clone());
         for kind in optional_kinds() {
             publisher.set_installed(kind, false);

@@ -41,7 +41,7 @@ use std::time::Duration;
 use mci_core::peer::Outbox;
 use mci_core::publish::Config;
 use mci_core::{ClusterId, WithdrawalLimits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -156,6 +156,14 @@ pub struct Outgoing {
     pub outbox: Arc<Outbox>,
     /// The outbox's generation, whenever it is another.
     pub generation: watch::Receiver<u64>,
+    outdone: Arc<Notify>,
+}
+
+impl Outgoing {
+    /// A peer's word was put into the outbox: the operator is to look at it.
+    pub fn look(&self) {
+        self.outdone.notify_one();
+    }
 }
 
 impl std::fmt::Debug for Operator {
@@ -170,8 +178,11 @@ impl Operator {
         let versions = Versions::default();
         let highest = versions.clone();
         let feeding = Feeding::new(&options.cluster, Arc::default(), versions.clone());
-        let outbox =
-            Outgoing { outbox: Arc::clone(feeding.outbox()), generation: feeding.generation() };
+        let outbox = Outgoing {
+            outbox: Arc::clone(feeding.outbox()),
+            generation: feeding.generation(),
+            outdone: Arc::default(),
+        };
         let identity = lease::identity(&options.pod);
         let (claim, contender) = contend(
             client.clone(),
@@ -264,7 +275,7 @@ impl Operator {
             events,
             due,
             beats,
-            outbox: _,
+            outbox: Outgoing { outdone, .. },
         } = self;
         if index.settings.publish.hostname_policy.is_none() {
             info!("There is no hostnamePolicy: every namespace may publish every hostname (R27)");
@@ -327,6 +338,7 @@ impl Operator {
                     });
                     feeds.follow(&mut index);
                 }
+                () = outdone.notified() => blocking(|| index.settle()),
                 Ok(()) = leadership.changed() => {
                     leadership.borrow_and_update();
                     blocking(|| index.settle());

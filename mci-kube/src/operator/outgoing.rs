@@ -8,14 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mci_core::peer::{Outbox, ShardItem, ShardState};
-use mci_core::{ClusterId, Shard};
+use mci_core::{ClusterId, Hostname, Shard};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch as told;
 
 use super::caches::CacheItem;
 use super::versions::Versions;
-use crate::content::endpoint;
 use crate::content::shard::ShardContent;
 use crate::names;
 use crate::watch::{Batch, Change};
@@ -45,7 +44,7 @@ impl Outgoing {
         let item = |json: &RawValue| {
             // What has no hostname, or lies in the wrong shard, was named when the content was read.
             let named: Named<'_> = serde_json::from_str(json.get()).ok()?;
-            let hostname = endpoint::hostname(&named.hostname).ok()?;
+            let hostname: Hostname = named.hostname.parse().ok()?;
             (Shard::of(&hostname) == content.shard).then(|| ShardItem { hostname, json: json.get().into() })
         };
         let items = raw.hostnames.unwrap_or_default().into_iter().filter_map(item).collect();
@@ -153,9 +152,10 @@ mod tests {
     #[test]
     fn an_entry_is_sent_as_it_stands() {
         let entry = r#"{"weight":7,"hostname":"app.example","later":{"a":[1]}}"#;
-        let text = format!(r#"{{"spec": 1, "hostnames": [{entry}, {{"hostname": "app.example."}}, {{}}, 7]}}"#);
+        let text =
+            format!(r#"{{"spec": 1, "hostnames": [{entry}, {{"hostname": "app.example."}}, {{}}, 7]}}"#);
         let raw: Box<RawValue> = serde_json::from_str(&text).unwrap();
-        let hostname: mci_core::Hostname = "app.example".parse().unwrap();
+        let hostname: Hostname = "app.example".parse().unwrap();
         let content = ShardContent {
             cluster: "west".parse().unwrap(),
             shard: Shard::of(&hostname),

@@ -107,7 +107,9 @@ impl Versions {
 
 /// A peer claims a term that no leader of this cluster can have had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it holds a shard of term {theirs}, and this cluster's highest is {ours}: no leader of it can have written that")]
+#[error(
+    "it holds a shard of term {theirs}, and this cluster's highest is {ours}: no leader of it can have written that"
+)]
 pub(super) struct TooFar {
     theirs: u64,
     ours: u64,

@@ -34,9 +34,8 @@ impl Wanted for OwnShard {
 
     fn over(&self, seen: Option<&SeenShard>, term: u64) -> Option<ClusterCache> {
         // What says the same is written all the same where a peer would not take it.
-        let stays = |seen: &SeenShard| {
-            seen.hash == self.hash && !self.versions.is_outdone(self.shard, seen.version)
-        };
+        let stays =
+            |seen: &SeenShard| seen.hash == self.hash && !self.versions.is_outdone(self.shard, seen.version);
         if term != self.term || seen.is_some_and(stays) {
             return None;
         }
