@@ -70,8 +70,7 @@ impl Tls {
 fn read(files: &TlsFiles) -> Result<ServerConfig, Error> {
     let TlsFiles { certificate, key, client_ca } = files;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let chain = certificates(certificate)?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, "private key", &error))?;
+    let (chain, secret) = identity(certificate, key)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3");
@@ -91,14 +90,30 @@ fn verifier(
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, Error> {
     let mut roots = RootCertStore::empty();
+    add_roots(&mut roots, file)?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
+}
+
+/// Adds the certificates of a PEM file to those that are trusted.
+pub(crate) fn add_roots(roots: &mut RootCertStore, file: &Path) -> Result<(), Error> {
     for root in certificates(file)? {
         roots
             .add(root)
             .map_err(|error| tls(file, format!("holds a certificate that is no root: {error}")))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
+    Ok(())
+}
+
+/// A certificate with those between it and its root, and its key.
+pub(crate) fn identity(
+    certificate: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    let chain = certificates(certificate)?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, "private key", &error))?;
+    Ok((chain, secret))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

@@ -61,6 +61,7 @@ const TERMS: u64 = 1 << 32;
 #[derive(Debug)]
 pub struct Sender {
     window: Window,
+    takes_deltas: bool,
     /// What the receiver holds, as far as it said.
     held: BTreeMap<Shard, ShardState>,
     is_listed: bool,
@@ -97,9 +98,10 @@ struct Sent {
 
 impl Sender {
     /// Nothing is known of the receiver yet, and nothing is sent before it has said what it holds.
-    pub fn new(window: Window) -> Self {
+    pub fn new(window: Window, takes_deltas: bool) -> Self {
         Self {
             window: Window { shards: window.shards.max(1), octets: window.octets.max(1) },
+            takes_deltas,
             held: BTreeMap::new(),
             is_listed: false,
             seen: 0,
@@ -177,9 +179,8 @@ impl Sender {
         while let Some((shard, urgency)) = self.choose() {
             self.waiting.remove(shard, urgency);
             let held = self.held.get(&shard);
-            let Some(update) = outbox.update(shard, held, urgency, self.whole.contains(&shard)) else {
-                continue;
-            };
+            let whole = !self.takes_deltas || self.whole.contains(&shard);
+            let Some(update) = outbox.update(shard, held, urgency, whole) else { continue };
             let octets = update.octets();
             let is_whole = matches!(update.change, ShardChange::Whole(_));
             let sent = Sent { state: update.state.clone(), is_whole, urgency, octets };

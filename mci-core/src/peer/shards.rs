@@ -15,7 +15,7 @@ pub struct ShardVersion {
 }
 
 /// What someone holds of a shard.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardState {
     /// Which one.
     pub shard: Shard,
