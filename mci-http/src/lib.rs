@@ -1,4 +1,4 @@
-//! Health, readiness and metrics over HTTP, and the query log.
+//! Health, readiness and metrics over HTTP, the REST calls between clusters, and the query log.
 //!
 //! ```text
 //!   adapters ──Observe──► Observers ─┬─► Metrics   counters: a few nanoseconds a message, no lock
@@ -9,6 +9,9 @@
 //!   GET /readyz   every condition with its reason; 503 until all that are required hold
 //!   GET /metrics  Prometheus or OpenMetrics, as the client asks
 //!   GET /api/v1/… what is answered, and why, as data
+//!
+//!   a cluster's .NET application ──POST──► rest ──ClusterStore──► kept by whoever can
+//!                                ◄──POST── peer ◄── what the own cluster publishes
 //! ```
 //!
 //! This crate refuses to know Kubernetes, gRPC and the rules of DNS.
@@ -18,9 +21,11 @@ mod error;
 pub mod families;
 pub mod metrics;
 mod observers;
+pub mod peer;
 mod query_log;
 mod question;
 mod readiness;
+pub mod rest;
 mod routes;
 mod server;
 
