@@ -130,6 +130,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Drain(arguments) => commands::drain(arguments, out),
         Command::Undrain(arguments) => commands::undrain(arguments, out),
         Command::Withdraw(arguments) => commands::withdraw(arguments, out),
+        Command::Cluster(arguments) => commands::cluster(&arguments.what, out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();

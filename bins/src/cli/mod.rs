@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
 
-pub(crate) use self::care::{Doctor, Drain, StatusOf, Undrain, Withdraw};
+pub(crate) use self::care::{
+    ClusterCommand, Doctor, Drain, Forget, Join, Leave, OfClusters, StatusOf, Undrain, Withdraw,
+};
 use crate::config::{DNS_SERVER, FRONT_END, OPERATOR, ORCHESTRATOR, Written};
 use crate::dig::record_type;
 use crate::serve::ServeOptions;
@@ -54,6 +56,7 @@ pub(crate) enum Command {
     Drain(Drain),
     Undrain(Undrain),
     Withdraw(Withdraw),
+    Cluster(OfClusters),
     Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
