@@ -330,6 +330,7 @@ impl Index {
                 }
             }
         }
+        status.hostnames.retain(|hostname| !self.too_large.contains_key(hostname));
         for (_, mut condition) in found {
             shorten(&mut condition.message);
             status.put(condition);
