@@ -9,7 +9,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,6 +62,7 @@ pub struct Proxy {
     address: SocketAddr,
     link: watch::Sender<Link>,
     accepted: Arc<AtomicUsize>,
+    carried: Arc<AtomicU64>,
     task: AbortHandle,
 }
 
@@ -85,8 +86,11 @@ impl Proxy {
         let listener = block_on(async { TcpListener::from_std(listener) }).expect("it listens");
         let (link, seen) = watch::channel(Link::Passes);
         let accepted = Arc::new(AtomicUsize::new(0));
-        let task = runtime().spawn(serve(listener, servers, seen, Arc::clone(&accepted))).abort_handle();
-        Proxy { address, link, accepted, task }
+        let carried = Arc::new(AtomicU64::new(0));
+        let task = runtime()
+            .spawn(serve(listener, servers, seen, (Arc::clone(&accepted), Arc::clone(&carried))))
+            .abort_handle();
+        Proxy { address, link, accepted, carried, task }
     }
 
     /// Where clients are to connect.
@@ -97,6 +101,11 @@ impl Proxy {
     /// How many connections have been accepted so far.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many octets have gone through so far, in both directions.
+    pub fn carried(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
     }
 
     /// Everything goes through at once, what waited first.
@@ -141,7 +150,7 @@ async fn serve(
     listener: TcpListener,
     servers: Arc<[SocketAddr]>,
     link: watch::Receiver<Link>,
-    accepted: Arc<AtomicUsize>,
+    (accepted, carried): (Arc<AtomicUsize>, Arc<AtomicU64>),
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -149,7 +158,7 @@ async fn serve(
             client = listener.accept() => {
                 let Ok((client, _)) = client else { continue };
                 let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
-                connections.spawn(connect(client, number, Arc::clone(&servers), link.clone()));
+                connections.spawn(connect(client, number, Arc::clone(&servers), link.clone(), Arc::clone(&carried)));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -162,6 +171,7 @@ async fn connect(
     number: usize,
     servers: Arc<[SocketAddr]>,
     mut link: watch::Receiver<Link>,
+    carried: Arc<AtomicU64>,
 ) {
     let mut cut = link.clone();
     let reached = async {
@@ -187,8 +197,8 @@ async fn connect(
         tokio::select! {
             both = async {
                 tokio::try_join!(
-                    carry(client_reads, server_writes, (number, Sender::Client), link.clone()),
-                    carry(server_reads, client_writes, (number, Sender::Server), link.clone()),
+                    carry(client_reads, server_writes, (number, Sender::Client), link.clone(), &carried),
+                    carry(server_reads, client_writes, (number, Sender::Server), link.clone(), &carried),
                 )
             } => both.is_ok(),
             _ = cut.wait_for(is_cut) => false,
@@ -216,6 +226,7 @@ async fn carry(
     mut to: WriteHalf<'_>,
     (number, sender_is): (usize, Sender),
     mut link: watch::Receiver<Link>,
+    carried: &AtomicU64,
 ) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(IN_FLIGHT);
     let read = async move {
@@ -249,6 +260,7 @@ async fn carry(
                 }
             }
             to.write_all(&chunk).await?;
+            carried.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
         to.shutdown().await
     };

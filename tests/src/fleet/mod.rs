@@ -10,8 +10,8 @@
 //! of one cluster are behind it as behind a load balancer.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
@@ -56,12 +56,19 @@ pub struct FleetOptions {
     replicas: usize,
     count: usize,
     adjust: fn(&mut Configuration),
+    beside_tests: bool,
 }
 
 impl FleetOptions {
     /// With another adjustment of each cluster's configuration than none.
     pub fn adjust(mut self, adjust: fn(&mut Configuration)) -> Self {
         self.adjust = adjust;
+        self
+    }
+
+    /// For a person: no test waits until it ends.
+    pub fn beside_tests(mut self) -> Self {
+        self.beside_tests = true;
         self
     }
 
@@ -80,9 +87,10 @@ impl FleetOptions {
     /// Starts it: every program is ready, and every cluster has heard every other.
     #[track_caller]
     pub fn start(self) -> Fleet {
-        let FleetOptions { world, replicas, count, adjust } = self;
+        let FleetOptions { world, replicas, count, adjust, beside_tests } = self;
         let folder = TempDir::with_prefix("mci-test-").expect("a folder for configurations can be made");
-        let clusters = Arc::new(Clusters::start_with(count, &[]));
+        let clusters =
+            Arc::new(if beside_tests { Clusters::start_beside_tests(count) } else { Clusters::start(count) });
         let names = &NAMES[..count];
         let file = |name: &str| folder.path().join(format!("{name}.yaml"));
         let starting: Vec<Starting> = names
@@ -121,13 +129,26 @@ impl Fleet {
     /// To be started with more than is said by default: heartbeats each second, stale after three.
     pub fn options(count: usize) -> FleetOptions {
         assert!((2..=NAMES.len()).contains(&count), "two to four clusters, not {count}");
-        FleetOptions { world: World::options(), replicas: 1, count, adjust: |_| {} }
+        FleetOptions { world: World::options(), replicas: 1, count, adjust: |_| {}, beside_tests: false }
     }
 
     /// One replica of each program in each of so many clusters.
     #[track_caller]
     pub fn start(count: usize) -> Self {
         Fleet::options(count).start()
+    }
+
+    /// Three for all tests of a program that run at the same time and do them no harm, with the Gateway API.
+    #[track_caller]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Fleet>> = Mutex::new(Weak::new());
+        // Held while it starts, so that all others wait for the same one.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let started = Arc::new(Fleet::options(3).worlds(Options::gateway_api).start());
+            *shared = Arc::downgrade(&started);
+            started
+        })
     }
 
     /// The cluster of this identifier.
@@ -157,6 +178,11 @@ impl Fleet {
     /// Every way from and to one cluster.
     pub fn links_of(&self, name: &str) -> impl Iterator<Item = &Proxy> {
         self.links.iter().filter(move |link| link.from == name || link.to == name).map(|link| &link.proxy)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the configuration of a cluster stands.
