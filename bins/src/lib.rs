@@ -26,6 +26,7 @@ mod source;
 mod status;
 mod supervise;
 mod telemetry;
+mod unix;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
