@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 
 use mci_core::peer::{
-    Admission, Decision, HeldShard, Refusal, ShardChange, ShardState, ShardUpdate, StoreError, Stored,
+    Decision, HeldShard, Refusal, ShardChange, ShardState, ShardUpdate, StoreError, Stored,
     Urgency, decide,
 };
 use mci_core::{ClusterId, Hostname, Shard};

@@ -167,7 +167,7 @@ impl States {
         for id in publishing {
             self.judge.knew(&id, None, now);
         }
-        let unix = unix_now();
+        let unix = unix::now();
         let counts = |(_, at): &(&ClusterId, &u64)| at.abs_diff(unix) <= CONFIRMED.as_secs();
         let forgotten: BTreeSet<ClusterId> =
             self.confirmed.iter().filter(counts).map(|(id, _)| id.clone()).collect();
