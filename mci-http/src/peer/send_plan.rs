@@ -39,8 +39,8 @@ pub struct SendPlan {
     silence: Duration,
     /// What the own cluster publishes.
     wanted: BTreeMap<Hostname, Arc<Host>>,
-    /// What it no longer publishes: until it has been told with all the rest, once more than needed.
-    gone: BTreeSet<Hostname>,
+    /// What it no longer publishes, and since when: until it has been told with all the rest, once more than needed.
+    gone: BTreeMap<Hostname, Duration>,
     /// What is other than it was told, the oldest change first; each once.
     changed: Queue,
     /// What failed, and when it is told again: a while after the last that failed.
@@ -84,7 +84,7 @@ impl SendPlan {
             every: EVERY,
             silence: SILENCE.max(interval.saturating_mul(3) / 2),
             wanted: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
             changed: Queue::default(),
             failed: Queue::default(),
             retry: Duration::ZERO,
@@ -121,23 +121,23 @@ impl SendPlan {
 
     /// The own cluster publishes it no more. It is told although the peer may never have heard of it: a leader before this
     /// one may have told it.
-    pub fn withdraw(&mut self, hostname: &Hostname) {
-        if self.wanted.remove(hostname).is_some() || !self.gone.contains(hostname) {
-            self.gone.insert(hostname.clone());
+    pub fn withdraw(&mut self, hostname: &Hostname, now: Duration) {
+        if self.wanted.remove(hostname).is_some() || !self.gone.contains_key(hostname) {
+            self.gone.insert(hostname.clone(), now);
             self.farewell.remove(hostname);
             self.changed.push(hostname);
         }
     }
 
     /// What the own cluster publishes, all of it: what is not in it is withdrawn.
-    pub fn want_exactly(&mut self, hosts: impl IntoIterator<Item = Host>) {
+    pub fn want_exactly(&mut self, hosts: impl IntoIterator<Item = Host>, now: Duration) {
         let mut rest: BTreeSet<Hostname> = self.wanted.keys().cloned().collect();
         for host in hosts {
             rest.remove(&host.hostname);
             self.want(host);
         }
         for hostname in rest {
-            self.withdraw(&hostname);
+            self.withdraw(&hostname, now);
         }
     }
 
@@ -156,9 +156,19 @@ impl SendPlan {
 
     /// Someone else told the peer in the meantime: it is told everything again.
     pub fn tell_all(&mut self, now: Duration) {
-        self.all = self.wanted.keys().chain(&self.gone).cloned().collect();
-        self.farewell = self.gone.clone();
+        self.all = self.wanted.keys().chain(self.gone.keys()).cloned().collect();
+        self.farewell = self.gone.keys().cloned().collect();
         self.again = now.saturating_add(self.every);
+    }
+
+    /// Another process leads, and tells the peer: nothing waits here, and what it has told twice by now is forgotten. Whoever
+    /// leads next [tells everything](Self::tell_all).
+    pub fn stand_by(&mut self, now: Duration) {
+        (self.changed, self.failed) = (Queue::default(), Queue::default());
+        self.all.clear();
+        self.farewell.clear();
+        let told = self.every.saturating_mul(2);
+        self.gone.retain(|_, since| now.saturating_sub(*since) < told);
     }
 
     /// What to POST now. Nothing while one is on its way, and nothing while the peer does not hear us: it would forget it.
