@@ -17,10 +17,13 @@
 //! This crate refuses to know Kubernetes, gRPC and the rules of DNS.
 
 pub mod api;
+mod connection;
 mod error;
 pub mod families;
+mod gate;
 pub mod metrics;
 mod observers;
+mod own;
 pub mod peer;
 mod query_log;
 mod question;
@@ -29,10 +32,13 @@ pub mod rest;
 mod routes;
 mod server;
 
+pub use crate::connection::Connection;
 pub use crate::error::Error;
+pub use crate::gate::{Gate, Turned};
 pub use crate::metrics::{Exposition, Metrics, Reload};
 pub use crate::observers::Observers;
+pub use crate::own::call_own;
 pub use crate::query_log::{QueryLog, QueryLogConfig};
 pub use crate::readiness::{Condition, Readiness};
 pub use crate::routes::routes;
-pub use crate::server::{Config, Server};
+pub use crate::server::{Config, Server, TlsSource};

@@ -1,7 +1,7 @@
 //! `mci drain`.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use mci_core::simulate::differences;
@@ -18,6 +18,7 @@ use crate::cli::Drain;
 use crate::facts::{Origin, hostname, pass_over, runtime};
 use crate::kube_facts::{Asked, user};
 use crate::progress::during;
+use crate::unix;
 
 /// How many hostnames are listed for people; programs get all.
 const LISTED: usize = 50;
@@ -199,8 +200,7 @@ pub(super) fn say_alone(out: Out<'_>, who: &str, alone: &[Hostname]) -> anyhow::
 }
 
 fn end(after: Duration) -> anyhow::Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    rfc3339(now.saturating_add(after).as_secs()).ok_or_else(|| anyhow!("--for is too long"))
+    rfc3339(unix::since().saturating_add(after).as_secs()).ok_or_else(|| anyhow!("--for is too long"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `mci withdraw`.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{anyhow, bail};
 use mci_core::ClusterId;
@@ -16,6 +15,7 @@ use super::{Out, say_origin, write_data};
 use crate::cli::Withdraw;
 use crate::facts::{Origin, runtime};
 use crate::kube_facts::Asked;
+use crate::unix;
 
 /// Releases the withdrawals that are held now (R26).
 pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<ExitCode> {
@@ -36,9 +36,8 @@ pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<Exi
         }
         None => runtime.block_on(own(&asked, &clusters))?,
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let at =
-        rfc3339(now).ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
+    let at = rfc3339(unix::now())
+        .ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
     let key = ObjectKey::new(&asked.namespace, own.cluster.as_str());
     runtime.block_on(amend(&asked.client, &key, |object| {
         object.spec.withdrawal_confirmed_at = Some(at.clone());

@@ -64,9 +64,9 @@ fn beat(due: &Due, learnt: &Learnt) -> Option<Beat> {
         return None;
     }
     let Learnt { instance, newer } = learnt;
-    let own = Said { instance: String::new(), term: *term, left: *left, overrides: overrides.clone() };
+    let own = Said { term: *term, left: *left, overrides: overrides.clone(), ..Said::default() };
     // Another replica saw a newer state of the own `Cluster`.
-    let Said { instance: _, term, left, overrides } =
+    let Said { instance: _, term, left, overrides, protocol: _, view: _ } =
         newer.clone().filter(|newer| newer.term > own.term).unwrap_or(own);
     let heartbeat = Heartbeat { instance: instance.clone()?, term, left, overrides, view_age: *view_age };
     Some(Beat { number: *number, interval: *interval, heartbeat, leads: *leads })

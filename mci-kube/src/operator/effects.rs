@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mci_core::publish::{
     Condition, ConditionType, Group, GslbName, Kind, ObjectName, Reason, Reference, ReferenceView,
@@ -29,13 +29,9 @@ use super::wanted::{OwnShard, Resource, Says, Service};
 use super::{Settings, neighbours, pulse, status};
 use crate::names;
 use crate::resources::{self, GslbStatus, ResourceCache, ServiceCache};
+use crate::unix;
 use crate::watch::{ObjectKey, Progress};
 use crate::write::Lane;
-
-fn unix_now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
-}
 
 impl Index {
     /// Works out what follows from what was taken in, and from the time that has passed.
@@ -44,7 +40,7 @@ impl Index {
             return;
         }
         let began = Instant::now();
-        let (now, unix) = (self.now(), unix_now());
+        let (now, unix) = (self.now(), unix::stamp());
         self.end_absences();
         let leads = self.lead();
         let update = self.publisher.update(now, unix);
@@ -361,6 +357,7 @@ impl Index {
                 }
             }
         }
+        status.hostnames.retain(|hostname| !self.too_large.contains_key(hostname));
         for (_, mut condition) in found {
             shorten(&mut condition.message);
             status.put(condition);

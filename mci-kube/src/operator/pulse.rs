@@ -107,7 +107,7 @@ impl Sender {
     async fn send(&self, pulse: &mut Pulse, due: &Due) -> Result<Beat, CallError> {
         let instance = self.instance().await?;
         let Due { number: _, interval: _, term, left, overrides, view_age: _, leads: _ } = due.clone();
-        let mut said = Said { instance, term, left, overrides };
+        let mut said = Said { instance, term, left, overrides, ..Said::default() };
         let key = ObjectKey::new(&self.namespace, &format!("{HEARTBEAT}{}", self.own));
         if let Some(lease) = self.client.get::<Lease>(&key).await?
             && let Ok(Evidence::Heartbeat { said: newer, .. }) = heartbeat::read(&lease)

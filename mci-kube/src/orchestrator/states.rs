@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use mci_core::ClusterId;
@@ -21,6 +21,7 @@ use crate::heartbeat::{self, Evidence};
 use crate::lease::Claim;
 use crate::resources::Cluster;
 use crate::shards::Shards;
+use crate::unix;
 use crate::watch::{self, Batch, Change, ObjectKey, Observed, Progress, Source};
 use crate::write::{Desk, Lane};
 
@@ -166,7 +167,7 @@ impl States {
         for id in publishing {
             self.judge.knew(&id, None, now);
         }
-        let unix = unix_now();
+        let unix = unix::now();
         let counts = |(_, at): &(&ClusterId, &u64)| at.abs_diff(unix) <= CONFIRMED.as_secs();
         let forgotten: BTreeSet<ClusterId> =
             self.confirmed.iter().filter(counts).map(|(id, _)| id.clone()).collect();
@@ -267,7 +268,7 @@ impl States {
             if before.is_some_and(|before| before.state != verdict.state) {
                 info!(cluster = %id, state = %verdict.state, because = verdict.reason, "Cluster state changed");
             }
-            let since = rfc3339(unix_now()).unwrap_or_default();
+            let since = rfc3339(unix::now()).unwrap_or_default();
             self.parts.says.want(self.key(id), Says { verdict: verdict.clone(), since }, Lane::Changes);
         }
         self.said = verdicts;
@@ -325,8 +326,4 @@ fn checks(settings: &Settings) -> tokio::time::Interval {
     let mut checks = interval(settings.liveness.check.max(Duration::from_millis(10)));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checks
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
