@@ -1,4 +1,4 @@
-//! `CoreDNS`'s gRPC DNS service, answered by `mci-core`.
+//! `CoreDNS`'s gRPC DNS service, answered by `mci-core`; and [`peer`], the stream between clusters.
 //!
 //! ```text
 //!   CoreDNS ──one HTTP/2 connection──► Listen (TCP, TLS, unix socket)
@@ -25,11 +25,17 @@ mod frame;
 mod generated;
 mod health;
 mod listen;
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "written by `cargo xtask proto`")]
+#[rustfmt::skip]
+#[path = "generated/mci.peer.v1.rs"]
+mod peer_generated;
 mod reply;
 mod server;
 mod service;
 mod status;
 mod tls;
+
+pub mod peer;
 
 /// The messages and the client of `coredns.dns.DnsService`, as generated.
 pub mod pb {

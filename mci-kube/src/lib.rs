@@ -8,6 +8,7 @@ pub mod content;
 pub mod crds;
 pub mod decode;
 pub mod events;
+pub mod front;
 pub mod heartbeat;
 pub mod inspect;
 pub mod lease;

@@ -12,8 +12,10 @@ use prost::Message as _;
 use crate::generated::{Generated, names};
 use crate::shell::repository;
 
-/// The interface definitions, below `proto/`.
-const DEFINITIONS: [&str; 1] = ["coredns/dns.proto"];
+/// The interface definitions that reflection tells of, below `proto/`.
+const REFLECTED: &str = "coredns/dns.proto";
+/// The others.
+const DEFINITIONS: [&str; 1] = ["mci/peer/v1/peer_sync.proto"];
 /// Where the generated files are, below the repository's root.
 const GENERATED: Generated = Generated { folder: "mci-grpc/src/generated", command: "cargo xtask proto" };
 /// What reflection tells clients.
@@ -27,8 +29,10 @@ pub(crate) fn run(check: bool) -> Result<()> {
 }
 
 fn generate(proto: &Path, out: &Path) -> Result<()> {
-    let descriptors = protox::compile(DEFINITIONS, [proto]).context("reading proto/")?;
-    fs::write(out.join(DESCRIPTORS), descriptors.encode_to_vec())?;
+    let reflected = protox::compile([REFLECTED], [proto]).context("reading proto/")?;
+    fs::write(out.join(DESCRIPTORS), reflected.encode_to_vec())?;
+    let all = DEFINITIONS.into_iter().chain([REFLECTED]);
+    let descriptors = protox::compile(all, [proto]).context("reading proto/")?;
     tonic_prost_build::configure()
         // DNS messages are slices of the buffer that was received.
         .bytes(".")

@@ -69,7 +69,7 @@ pub(crate) fn drain(arguments: &Drain, out: Out<'_>) -> anyhow::Result<ExitCode>
         });
         write_data(out, format, &data)?;
     } else {
-        say_alone(out, &cluster, &alone)?;
+        say_alone(out, cluster.as_str(), &alone)?;
         let what = meant(&cluster, &hostnames);
         match fields {
             None => writeln!(
@@ -177,18 +177,19 @@ fn held_back(
 }
 
 /// Hostnames that are answered now, and then by nobody but who is held back.
-fn left_without(now: &Snapshot, then: &Snapshot) -> Vec<Hostname> {
+pub(super) fn left_without(now: &Snapshot, then: &Snapshot) -> Vec<Hostname> {
     let lost = |name: &Hostname| now.is_answered(name, Family::Any) && !then.is_answered(name, Family::Any);
     let mut lost: Vec<Hostname> = now.hostnames().filter(lost).collect();
     lost.sort_by_cached_key(ToString::to_string);
     lost
 }
 
-fn say_alone(out: Out<'_>, cluster: &ClusterId, alone: &[Hostname]) -> anyhow::Result<()> {
+/// `who` is a cluster, or several.
+pub(super) fn say_alone(out: Out<'_>, who: &str, alone: &[Hostname]) -> anyhow::Result<()> {
     if alone.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{cluster} alone answers these; without it they have no answer left:")?;
+    writeln!(out, "{who} alone answers these; without it they have no answer left:")?;
     for hostname in alone.iter().take(LISTED) {
         writeln!(out, "  {hostname}")?;
     }

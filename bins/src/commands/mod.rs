@@ -3,6 +3,7 @@
 //! Each takes what was written on the command line, writes to `out` what was asked for, and returns the exit code; an error
 //! is what keeps it from doing so.
 
+mod cluster;
 mod crds;
 mod doctor;
 mod drain;
@@ -19,6 +20,7 @@ mod withdraw;
 
 use std::io::{self, Write};
 
+pub(crate) use self::cluster::cluster;
 pub(crate) use self::crds::crds;
 pub(crate) use self::doctor::doctor;
 pub(crate) use self::drain::drain;

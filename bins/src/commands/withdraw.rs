@@ -55,13 +55,13 @@ pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<Exi
 }
 
 /// The own cluster, and how that is known.
-struct Own {
-    cluster: ClusterId,
-    because: &'static str,
+pub(super) struct Own {
+    pub(super) cluster: ClusterId,
+    pub(super) because: &'static str,
 }
 
 /// Which of the Clusters is this very cluster.
-async fn own(asked: &Asked, clusters: &[Cluster]) -> anyhow::Result<Own> {
+pub(super) async fn own(asked: &Asked, clusters: &[Cluster]) -> anyhow::Result<Own> {
     // Only an identifier that was written says something: the default is anybody's.
     let configured = asked.config.as_ref().filter(|config| config.origin("clusterIdentifier").is_some());
     if let Some(config) = configured {

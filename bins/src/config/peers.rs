@@ -46,7 +46,6 @@ pub(crate) struct Peer {
 }
 
 /// A key that a peer says who it is with, as we store it.
-#[allow(dead_code, reason = "checked here, and used by what hears peers")]
 #[derive(Clone, Debug)]
 pub(crate) struct ApiKey {
     pub(crate) cluster_identifier: ClusterId,
@@ -219,7 +218,7 @@ pub(super) fn api_keys(
     own: &ClusterId,
     files: &mut SecretFiles,
 ) -> Vec<ApiKey> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<ApiKey> = Vec::new();
     reader.secretly(|reader| {
         reader.list(node, path, "a list of keys", |reader, node, path| {
             let (mut cluster, mut hash) = (None, None);
@@ -251,6 +250,18 @@ pub(super) fn api_keys(
                 _ => {}
             }
             if let (Some(cluster_identifier), Some(hash)) = (cluster, hash) {
+                let same = |other: &&ApiKey| {
+                    other.hash.expose_secret() == hash.expose_secret()
+                        && other.cluster_identifier != cluster_identifier
+                };
+                if let Some(other) = keys.iter().find(same) {
+                    let message = format_args!(
+                        "it is the key of cluster {} too: a key says who a cluster is, so each needs one of its own",
+                        other.cluster_identifier
+                    );
+                    reader.problem(path, node.at, message);
+                    return;
+                }
                 keys.push(ApiKey { cluster_identifier, hash });
             }
         });

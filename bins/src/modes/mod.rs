@@ -7,6 +7,7 @@
 
 mod dns_server;
 mod families;
+mod front_end;
 mod leader;
 mod operator;
 mod orchestrator;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 pub(crate) use self::dns_server::dns_server;
+pub(crate) use self::front_end::front_end;
 pub(crate) use self::operator::operator;
 pub(crate) use self::orchestrator::orchestrator;
 use crate::cli::ClusterOptions;

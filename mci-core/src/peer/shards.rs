@@ -15,7 +15,7 @@ pub struct ShardVersion {
 }
 
 /// What someone holds of a shard.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardState {
     /// Which one.
     pub shard: Shard,
@@ -39,10 +39,12 @@ pub struct ShardItem {
 pub enum ShardChange {
     /// This is all that it holds.
     Whole(Vec<ShardItem>),
-    /// To whoever holds `base`: these are there or are other than before, and those are gone.
+    /// To whoever holds `base` with that digest: these are there or are other than before, and those are gone.
     Delta {
         /// The version that it starts from.
         base: ShardVersion,
+        /// The digest of what it starts from: after a restore, a version may have been given twice.
+        base_digest: Arc<str>,
         /// New or changed.
         put: Vec<ShardItem>,
         /// No longer published.
@@ -68,4 +70,31 @@ pub struct ShardUpdate {
     pub change: ShardChange,
     /// Whether it waits for others.
     pub urgency: Urgency,
+}
+
+impl ShardState {
+    /// Of a shard that nobody ever wrote, and of one that has to be sent again whatever its version is.
+    pub fn nothing(shard: Shard) -> Self {
+        Self { shard, version: ShardVersion::default(), digest: "".into() }
+    }
+}
+
+impl ShardItem {
+    /// How much it weighs on the way.
+    pub fn octets(&self) -> usize {
+        self.hostname.to_string().len() + self.json.len()
+    }
+}
+
+impl ShardUpdate {
+    /// How much it weighs on the way: the text that it carries.
+    pub fn octets(&self) -> usize {
+        match &self.change {
+            ShardChange::Whole(items) => items.iter().map(ShardItem::octets).sum(),
+            ShardChange::Delta { put, removed, .. } => {
+                let removed: usize = removed.iter().map(|hostname| hostname.to_string().len()).sum();
+                put.iter().map(ShardItem::octets).sum::<usize>() + removed
+            }
+        }
+    }
 }
