@@ -43,7 +43,7 @@ pub(crate) use self::input::Origin;
 use self::input::{Input, Kind, Source};
 pub(crate) use self::keys::Component;
 use self::keys::Key;
-pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry};
+pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry, Protocol};
 use self::read::Fixed;
 pub(crate) use self::value::parse_duration;
 use crate::files::{Content, Unreadable};
