@@ -52,7 +52,18 @@ pub(crate) struct Peer {
 /// Whether nothing is configured otherwise; keys are compared without being shown.
 impl PartialEq for Peer {
     fn eq(&self, other: &Self) -> bool {
-        let Self { identifier, url, grpc_url, key, protocol, allowed_zones, max_priority, insecure } = self;
+        let Self {
+            identifier,
+            url,
+            grpc_url,
+            key,
+            protocol,
+            allowed_zones,
+            max_priority,
+            insecure,
+            ca,
+            identity,
+        } = self;
         let same_key = match (key, &other.key) {
             (Some(one), Some(other)) => one.expose_secret() == other.expose_secret(),
             (None, None) => true,
@@ -62,6 +73,7 @@ impl PartialEq for Peer {
             == (&other.identifier, &other.url, &other.grpc_url, &other.protocol)
             && (allowed_zones, max_priority, insecure)
                 == (&other.allowed_zones, &other.max_priority, &other.insecure)
+            && (ca, identity) == (&other.ca, &other.identity)
             && same_key
     }
 }
