@@ -25,7 +25,7 @@ pub use self::heartbeat::{Heard, Heartbeat, Protocol};
 pub use self::keys::{KEY_HASH_OCTETS, KeyRing};
 pub use self::memory::MemoryStore;
 pub use self::outbox::{Outbox, Standing};
-pub use self::receiver::{Decision, HeldShard, decide};
+pub use self::receiver::{Decision, HeldShard, Told, decide};
 pub use self::sender::{Sender, Violation, Window};
 pub use self::shards::{ShardChange, ShardItem, ShardState, ShardUpdate, ShardVersion, Urgency};
 pub use self::store::{ClusterStore, StoreError, Stored};

@@ -156,14 +156,8 @@ pub struct Outgoing {
     pub outbox: Arc<Outbox>,
     /// The outbox's generation, whenever it is another.
     pub generation: watch::Receiver<u64>,
-    outdone: Arc<Notify>,
-}
-
-impl Outgoing {
-    /// A peer's word was put into the outbox: the operator is to look at it.
-    pub fn look(&self) {
-        self.outdone.notify_one();
-    }
+    /// To be notified when something was put into the outbox that outdoes it: the operator looks at it.
+    pub outdone: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Operator {

@@ -22,7 +22,7 @@ struct Peer {
 
 impl Peer {
     fn holding(states: &[ShardState], to: &Outgoing) -> Self {
-        let mut sender = Sender::new(Window::default());
+        let mut sender = Sender::new(Window::default(), true);
         sender.held(states.to_vec(), true, &to.outbox).unwrap();
         Self { sender, held: Vec::new() }
     }
@@ -30,7 +30,7 @@ impl Peer {
     /// Takes all that there is to send now; what it holds of a shard then.
     fn take(&mut self, to: &Outgoing) {
         self.sender.changed(&to.outbox);
-        to.look();
+        to.outdone.notify_one();
         while let Some(update) = self.sender.next(&to.outbox) {
             let state = update.state.clone();
             self.held.push(update);
@@ -145,7 +145,7 @@ async fn a_standby_writes_nothing_above_what_peers_hold() {
     until("warm", || standby.gauges.is_synced()).await;
     let writes = api.count(is_write_of_shards);
     assert!(standby.outgoing.outbox.outdone(state("app.example", 7, 30, "other")));
-    standby.outgoing.look();
+    standby.outgoing.outdone.notify_one();
     after(30).await;
     assert_eq!(api.count(is_write_of_shards), writes);
     leader.stop().await;
