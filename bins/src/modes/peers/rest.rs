@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_plan_is_told_what_changes_and_what_goes() {
-        let (outbox, mut plan, mut feed) = (Outbox::new(), SendPlan::new(Duration::from_secs(10)), Feed::default());
+        let (outbox, mut plan, mut feed) =
+            (Outbox::new(), SendPlan::new(Duration::from_secs(10)), Feed::default());
         publish(&outbox, 1, &[("app.example", r#"{"ipAddress": "192.0.2.1"}"#)]);
         feed.feed(&outbox, &mut plan);
         assert_eq!(told(&mut plan), []);
