@@ -61,7 +61,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let mut leadership = own.claim.watch();
     let leads = watch::Sender::new(own.claim.term().is_some());
-    let mut peers = Peers { own, leads, standings, tasks: JoinSet::new(), named: HashMap::new(), told: BTreeMap::new() };
+    let mut peers =
+        Peers { own, leads, standings, tasks: JoinSet::new(), named: HashMap::new(), told: BTreeMap::new() };
     let now = settings.borrow_and_update().clone();
     peers.configure(now);
     loop {

@@ -47,7 +47,8 @@ impl PeerSettings {
 
     /// How the stream reaches it. An error says what is wrong with the configuration.
     pub(super) fn target(&self) -> Result<PeerTarget, String> {
-        let key = self.key.as_ref().ok_or("no key is configured for it (`key` or `keyFile`): it is not told")?;
+        let key =
+            self.key.as_ref().ok_or("no key is configured for it (`key` or `keyFile`): it is not told")?;
         let key: ApiKey = key.expose_secret().parse().map_err(|error| format!("its key: {error}"))?;
         let mut target = PeerTarget::new(self.grpc_url.clone().unwrap_or_else(|| self.url.clone()), key);
         target.insecure = self.insecure;

@@ -135,7 +135,8 @@ impl Standings {
     }
 
     pub(crate) fn families(&self) -> Vec<Family> {
-        let mut connected = Family::gauge("mci_peer_connected", "Whether a peer hears us, and in which protocol");
+        let mut connected =
+            Family::gauge("mci_peer_connected", "Whether a peer hears us, and in which protocol");
         let mut unsent = Family::gauge(
             "mci_peer_shards_unsent",
             "Shards that a peer has not acknowledged as they are (REST: hostnames); of who leads",
