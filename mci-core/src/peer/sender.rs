@@ -39,6 +39,9 @@ pub enum Violation {
         /// The shard.
         shard: Shard,
     },
+    /// Its list is longer than there are shards.
+    #[error("the peer lists more shards than there are, and has not come to an end")]
+    Endless,
     /// Its terms are out of all proportion to ours.
     #[error(
         "the peer claims to hold term {claimed} of shard {shard}, where the highest here is {own}: that is no term of ours"
@@ -65,6 +68,8 @@ pub struct Sender {
     /// What the receiver holds, as far as it said.
     held: BTreeMap<Shard, ShardState>,
     is_listed: bool,
+    /// How many shards were listed.
+    listed: usize,
     /// The generation of the outbox that was looked at.
     seen: u64,
     waiting: Lanes,
@@ -104,6 +109,7 @@ impl Sender {
             takes_deltas,
             held: BTreeMap::new(),
             is_listed: false,
+            listed: 0,
             seen: 0,
             waiting: Lanes::default(),
             on_the_way: BTreeMap::new(),
@@ -123,6 +129,12 @@ impl Sender {
         outbox: &Outbox,
     ) -> Result<bool, Violation> {
         let mut outdone = false;
+        if !self.is_listed {
+            self.listed += states.len();
+            if self.listed > usize::from(Shard::COUNT) {
+                return Err(Violation::Endless);
+            }
+        }
         for state in states {
             self.check(&state, outbox)?;
             let shard = state.shard;

@@ -74,6 +74,9 @@ pub struct PeerTarget {
     pub keepalive_interval: Duration,
     /// … and how long it may take to answer.
     pub keepalive_timeout: Duration,
+    /// How long the peer may take to say what it holds, and to acknowledge any of what is on its way: its writes may wait
+    /// for an API server that limits them.
+    pub patience: Duration,
 }
 
 impl PeerTarget {
@@ -88,6 +91,7 @@ impl PeerTarget {
             connect_timeout: Duration::from_secs(5),
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
         }
     }
 }
@@ -97,9 +101,14 @@ impl PeerTarget {
 pub struct Connection {
     client: PeerSyncClient<Channel>,
     key: ApiKey,
+    patience: Duration,
 }
 
 impl Connection {
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
     pub(super) fn client(&self) -> PeerSyncClient<Channel> {
         self.client.clone()
     }
@@ -138,16 +147,24 @@ pub async fn connect(target: &PeerTarget) -> Result<Connection, PeerError> {
         .connect_with_connector(connector)
         .await
         .map_err(|error| PeerError::Connect { url: url.to_string(), problem: causes(&error) })?;
-    Ok(Connection { client: PeerSyncClient::new(channel), key: target.key.clone() })
+    Ok(Connection {
+        client: PeerSyncClient::new(channel),
+        key: target.key.clone(),
+        patience: target.patience,
+    })
 }
 
-/// The URL without a path, and without what must not be shown.
+/// The URL without a path.
 fn address(url: &Uri) -> Result<Uri, PeerError> {
     let (Some(scheme), Some(host)) = (url.scheme(), url.host()) else {
         return Err(PeerError::Configuration(
             "the URL of a peer has a scheme and a host: write https://HOST".into(),
         ));
     };
+    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        let problem = "the URL of a peer has no user and no password: the key says who speaks";
+        return Err(PeerError::Configuration(problem.to_owned()));
+    }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let built =
         Uri::builder().scheme(scheme.clone()).authority(format!("{host}{port}")).path_and_query("/").build();

@@ -13,10 +13,6 @@ use crate::peer::client::progress::Sent;
 use crate::peer::client::{Connection, PeerError, Progress, Pulse, Source};
 use crate::peer::{CAPABILITIES, PROTOCOL, pb, wire};
 
-/// How long a peer may take to say what it holds, and to acknowledge any of what is on its way. Its own writes may wait
-/// for an API server that limits them.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Sends what the own cluster publishes, and every change of it, until the call ends.
 pub async fn sync(
     connection: &Connection,
@@ -42,6 +38,7 @@ struct Syncing<'a> {
     answers: Streaming<pb::FromReceiver>,
     /// What was sent and is not answered, for whoever counts.
     sent: BTreeMap<Shard, Sent>,
+    patience: Duration,
     /// When something has to have come.
     deadline: Instant,
 }
@@ -57,6 +54,7 @@ impl<'a> Syncing<'a> {
         pulse: &Pulse,
         progress: &'a watch::Sender<Progress>,
     ) -> Result<Self, PeerError> {
+        let patience = connection.patience();
         // One message waits for the connection: what is decided later is newer, and a change overtakes the rest.
         let (outbound, queue) = mpsc::channel(1);
         let open = pb::Open {
@@ -74,7 +72,7 @@ impl<'a> Syncing<'a> {
             let first = answers.message().await.map_err(|status| PeerError::of_status(&status))?;
             Ok::<_, PeerError>((answers, first))
         };
-        let (answers, first) = timeout(PATIENCE, opening).await.map_err(|_| PeerError::Stuck(PATIENCE))??;
+        let (answers, first) = timeout(patience, opening).await.map_err(|_| PeerError::Stuck(patience))??;
         let Some(pb::FromReceiver { message: Some(pb::from_receiver::Message::Opened(opened)) }) = first
         else {
             return Err(PeerError::Garbage("its first message is not Opened".into()));
@@ -95,7 +93,8 @@ impl<'a> Syncing<'a> {
             outbound,
             answers,
             sent: BTreeMap::new(),
-            deadline: Instant::now() + PATIENCE,
+            patience,
+            deadline: Instant::now() + patience,
         })
     }
 
@@ -113,7 +112,6 @@ impl<'a> Syncing<'a> {
                     let Some(pb::FromReceiver { message: Some(message) }) = answer else {
                         return Err(PeerError::Ended { code: "OK", message: "the peer ended it".into() });
                     };
-                    self.deadline = Instant::now() + PATIENCE;
                     self.take(message)?
                 }
                 changed = self.source.changed.changed(), if is_source_known => {
@@ -126,7 +124,7 @@ impl<'a> Syncing<'a> {
                         message: "the peer takes nothing more".into(),
                     })?;
                     if self.sender.on_the_way() == 0 {
-                        self.deadline = Instant::now() + PATIENCE;
+                        self.deadline = Instant::now() + self.patience;
                     }
                     if let Some(update) = self.sender.next(&self.source.outbox) {
                         self.sent.insert(update.state.shard, carried(&update));
@@ -134,7 +132,7 @@ impl<'a> Syncing<'a> {
                     }
                     false
                 }
-                () = sleep_until(self.deadline), if waits => return Err(PeerError::Stuck(PATIENCE)),
+                () = sleep_until(self.deadline), if waits => return Err(PeerError::Stuck(self.patience)),
             };
             if outdone {
                 self.source.outdone.notify_one();
@@ -148,6 +146,9 @@ impl<'a> Syncing<'a> {
         match message {
             pb::from_receiver::Message::Held(pb::Held { states, last }) => {
                 let states = states.into_iter().map(wire::read_state).collect::<Result<Vec<_>, _>>()?;
+                if !self.sender.is_listed() {
+                    self.deadline = Instant::now() + self.patience;
+                }
                 Ok(self.sender.held(states, last, &self.source.outbox)?)
             }
             pb::from_receiver::Message::Stored(stored) => {
@@ -158,6 +159,7 @@ impl<'a> Syncing<'a> {
                         "it answers shard {shard}, which is not on its way"
                     )));
                 };
+                self.deadline = Instant::now() + self.patience;
                 let outdone = self.sender.stored(state.clone(), &self.source.outbox)?;
                 self.progress.send_modify(|progress| progress.stored(sent, &state, refused));
                 Ok(outdone)
