@@ -19,6 +19,7 @@ mod init;
 mod kube_facts;
 mod manifests;
 mod modes;
+mod peer_check;
 mod policy;
 mod progress;
 mod serve;
@@ -26,6 +27,7 @@ mod source;
 mod status;
 mod supervise;
 mod telemetry;
+mod unix;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, DnsServer, Operator, Orchestrator};
+use crate::cli::{Cli, Command, DnsServer, FrontEnd, Operator, Orchestrator};
 
 /// `mci`: the command line, and every mode.
 pub fn mci() -> ExitCode {
@@ -73,6 +75,17 @@ pub fn mci_orchestrator() -> ExitCode {
     finish(run(&Command::Orchestrator(arguments::<Line>().orchestrator)))
 }
 
+/// `mci-front-end`: the front end alone.
+pub fn mci_front_end() -> ExitCode {
+    #[derive(Debug, Parser)]
+    #[command(name = "mci-front-end", version, max_term_width = 110)]
+    struct Line {
+        #[command(flatten)]
+        front_end: FrontEnd,
+    }
+    finish(run(&Command::FrontEnd(arguments::<Line>().front_end)))
+}
+
 /// Reads the arguments; what is wrong with them ends the program, with exit code 2.
 fn arguments<A: Parser>() -> A {
     A::try_parse().unwrap_or_else(|error| {
@@ -106,6 +119,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::DnsServer(arguments) => modes::dns_server(arguments),
         Command::Operator(arguments) => modes::operator(arguments),
         Command::Orchestrator(arguments) => modes::orchestrator(arguments),
+        Command::FrontEnd(arguments) => modes::front_end(arguments),
         Command::Init(arguments) => commands::init(arguments, out),
         Command::Resolve(arguments) => commands::resolve(arguments, out),
         Command::Explain(arguments) => commands::explain(arguments, out),
@@ -118,6 +132,9 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Drain(arguments) => commands::drain(arguments, out),
         Command::Undrain(arguments) => commands::undrain(arguments, out),
         Command::Withdraw(arguments) => commands::withdraw(arguments, out),
+        Command::Cluster(arguments) => commands::cluster(&arguments.what, out),
+        Command::Auth(arguments) => commands::auth(arguments, out),
+        Command::Peer(arguments) => commands::peer(arguments, out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();

@@ -22,12 +22,29 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Roots of the clients' certificates. With it, a client without a good certificate is refused.
     pub client_ca: Option<PathBuf>,
+    /// A client without a certificate is not refused: whoever answers it looks for one.
+    pub client_may_show_none: bool,
+    /// What is spoken over it, as ALPN names it.
+    pub protocols: Vec<&'static str>,
 }
 
 impl TlsFiles {
     /// A certificate and its key; clients need none.
     pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self { certificate: certificate.into(), key: key.into(), client_ca: None }
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca: None,
+            client_may_show_none: false,
+            protocols: vec!["h2"],
+        }
+    }
+
+    /// HTTP/1.1 is spoken too, and a client without a certificate is not refused before it has asked for something.
+    pub fn of_http(mut self) -> Self {
+        self.protocols.push("http/1.1");
+        self.client_may_show_none = true;
+        self
     }
 
     /// Refuses clients without a certificate that one of these roots has signed.
@@ -37,7 +54,7 @@ impl TlsFiles {
     }
 }
 
-/// TLS 1.2 and 1.3 with ALPN `h2`.
+/// TLS 1.2 and 1.3.
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,
@@ -62,13 +79,14 @@ impl Tls {
         &self.files
     }
 
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    /// What holds for a connection that is made now.
+    pub fn current(&self) -> Arc<ServerConfig> {
         self.current.load_full()
     }
 }
 
 fn read(files: &TlsFiles) -> Result<ServerConfig, Error> {
-    let TlsFiles { certificate, key, client_ca } = files;
+    let TlsFiles { certificate, key, client_ca, client_may_show_none, protocols } = files;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let (chain, secret) = identity(certificate, key)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -76,24 +94,25 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, Error> {
         .expect("ring supports TLS 1.2 and 1.3");
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
-        Some(file) => builder.with_client_cert_verifier(verifier(file, provider)?),
+        Some(file) => builder.with_client_cert_verifier(verifier(file, provider, *client_may_show_none)?),
     };
     let mut config = builder
         .with_single_cert(chain, secret)
         .map_err(|error| tls(key, format!("does not go with {}: {error}", certificate.display())))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(config)
 }
 
 fn verifier(
     file: &Path,
     provider: Arc<CryptoProvider>,
+    may_show_none: bool,
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, Error> {
     let mut roots = RootCertStore::empty();
     add_roots(&mut roots, file)?;
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if may_show_none { builder.allow_unauthenticated() } else { builder };
+    builder.build().map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
 }
 
 /// Adds the certificates of a PEM file to those that are trusted.

@@ -8,6 +8,7 @@ pub mod content;
 pub mod crds;
 pub mod decode;
 pub mod events;
+pub mod front;
 pub mod heartbeat;
 pub mod inspect;
 pub mod lease;
@@ -23,6 +24,7 @@ pub mod rules;
 mod shards;
 pub mod supply;
 pub mod translate;
+mod unix;
 pub mod watch;
 pub mod write;
 

@@ -227,9 +227,7 @@ impl Builder {
 /// The program `mci`: `$MCI_BIN`, else the one of the folder this test was built into, built anew where a
 /// source is newer.
 pub fn mci() -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| env::var_os("MCI_BIN").map_or_else(built, PathBuf::from));
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     // What the person who runs the tests has set is not what is tested.
     for (name, _) in env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"MCI_") {
@@ -237,6 +235,12 @@ pub fn mci() -> Command {
         }
     }
     command
+}
+
+/// Where that program is.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| env::var_os("MCI_BIN").map_or_else(built, PathBuf::from))
 }
 
 fn built() -> PathBuf {

@@ -1,13 +1,15 @@
 //! A connection that goes bad: a TCP proxy that passes, delays, hangs or cuts, as a test tells it.
 //!
+//! In front of several servers it is a load balancer too: each connection goes to the next server that accepts one.
+//!
 //! While it hangs nobody is told anything: connections stay open, new ones are accepted, and no octet goes through in
 //! either direction, as when packets are dropped without a reset. (The kernels on both sides still acknowledge; a link
-//! that does not even do that takes a network namespace.) What was sent meanwhile goes through when it passes again.
+//! that does not even do that is [`Beyond`](crate::netns::Beyond).) What was sent meanwhile goes through when it passes again.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -60,18 +62,35 @@ pub struct Proxy {
     address: SocketAddr,
     link: watch::Sender<Link>,
     accepted: Arc<AtomicUsize>,
+    carried: Arc<AtomicU64>,
     task: AbortHandle,
 }
 
 impl Proxy {
     /// Starts one in front of a server, which passes everything.
     pub fn start(server: SocketAddr) -> Self {
-        let listener = block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a free port can be listened on");
+        Proxy::before(&[server])
+    }
+
+    /// Starts one in front of several servers, which take turns.
+    pub fn before(servers: &[SocketAddr]) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port can be listened on");
+        Proxy::on(listener, servers)
+    }
+
+    /// Starts one that listens there.
+    pub fn on(listener: std::net::TcpListener, servers: &[SocketAddr]) -> Self {
+        let servers: Arc<[SocketAddr]> = servers.into();
         let address = listener.local_addr().expect("it listens");
+        listener.set_nonblocking(true).expect("a listener can be asked without waiting");
+        let listener = block_on(async { TcpListener::from_std(listener) }).expect("it listens");
         let (link, seen) = watch::channel(Link::Passes);
         let accepted = Arc::new(AtomicUsize::new(0));
-        let task = runtime().spawn(serve(listener, server, seen, Arc::clone(&accepted))).abort_handle();
-        Proxy { address, link, accepted, task }
+        let carried = Arc::new(AtomicU64::new(0));
+        let task = runtime()
+            .spawn(serve(listener, servers, seen, (Arc::clone(&accepted), Arc::clone(&carried))))
+            .abort_handle();
+        Proxy { address, link, accepted, carried, task }
     }
 
     /// Where clients are to connect.
@@ -82,6 +101,11 @@ impl Proxy {
     /// How many connections have been accepted so far.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many octets have gone through so far, in both directions.
+    pub fn carried(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
     }
 
     /// Everything goes through at once, what waited first.
@@ -124,9 +148,9 @@ impl Drop for Proxy {
 
 async fn serve(
     listener: TcpListener,
-    server: SocketAddr,
+    servers: Arc<[SocketAddr]>,
     link: watch::Receiver<Link>,
-    accepted: Arc<AtomicUsize>,
+    (accepted, carried): (Arc<AtomicUsize>, Arc<AtomicU64>),
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -134,7 +158,7 @@ async fn serve(
             client = listener.accept() => {
                 let Ok((client, _)) = client else { continue };
                 let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
-                connections.spawn(connect(client, number, server, link.clone()));
+                connections.spawn(connect(client, number, Arc::clone(&servers), link.clone(), Arc::clone(&carried)));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -142,18 +166,24 @@ async fn serve(
 }
 
 /// One connection, to its end or its cut.
-async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut link: watch::Receiver<Link>) {
+async fn connect(
+    mut client: TcpStream,
+    number: usize,
+    servers: Arc<[SocketAddr]>,
+    mut link: watch::Receiver<Link>,
+    carried: Arc<AtomicU64>,
+) {
     let mut cut = link.clone();
     let reached = async {
         // One that is accepted while the link hangs reaches nobody until it passes.
         let _ = link.wait_for(|link| !link.hangs(number, Sender::Client)).await;
-        TcpStream::connect(server).await
+        reach(&servers, number).await
     };
     let is_cut = |link: &Link| *link == Link::Cut;
     let server = tokio::select! {
         biased;
         _ = cut.wait_for(is_cut) => None,
-        server = reached => server.ok(),
+        server = reached => server,
     };
     // A server that refuses looks like one behind a cut: the client is reset.
     let Some(mut server) = server else {
@@ -167,8 +197,8 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
         tokio::select! {
             both = async {
                 tokio::try_join!(
-                    carry(client_reads, server_writes, (number, Sender::Client), link.clone()),
-                    carry(server_reads, client_writes, (number, Sender::Server), link.clone()),
+                    carry(client_reads, server_writes, (number, Sender::Client), link.clone(), &carried),
+                    carry(server_reads, client_writes, (number, Sender::Server), link.clone(), &carried),
                 )
             } => both.is_ok(),
             _ = cut.wait_for(is_cut) => false,
@@ -180,12 +210,23 @@ async fn connect(mut client: TcpStream, number: usize, server: SocketAddr, mut l
     }
 }
 
+/// The first server that accepts a connection, beginning with another one each time.
+async fn reach(servers: &[SocketAddr], number: usize) -> Option<TcpStream> {
+    for turn in 0..servers.len() {
+        if let Ok(stream) = TcpStream::connect(servers[(number + turn) % servers.len()]).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
 /// One direction: a reader that stamps what comes, and a writer that lets it go when its time has come.
 async fn carry(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     (number, sender_is): (usize, Sender),
     mut link: watch::Receiver<Link>,
+    carried: &AtomicU64,
 ) -> io::Result<()> {
     let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(IN_FLIGHT);
     let read = async move {
@@ -219,6 +260,7 @@ async fn carry(
                 }
             }
             to.write_all(&chunk).await?;
+            carried.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
         to.shutdown().await
     };

@@ -1,8 +1,10 @@
-//! `cargo xtask cluster`: the clusters of the tests for a person.
+//! `cargo xtask cluster` and `cargo xtask demo`: the clusters of the tests for a person.
 //!
-//! What it does is in the crate of the tests, in its program `cluster`; here is only what that needs to be there.
+//! What they do is in the crate of the tests, in its programs `cluster` and `demo`; here is only what those need to be
+//! there.
 
 use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -36,8 +38,7 @@ enum Action {
 
 /// Becomes that program.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut command =
-        shell::cargo(["run", "--quiet", "--locked", "--package", "mci-tests", "--bin", "cluster", "--"]);
+    let mut command = program("cluster");
     match arguments.action {
         Action::Up { clusters, detach, mci } => {
             components::ensure(&[Purpose::Tests])?;
@@ -49,6 +50,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             command.arg("down");
         }
     }
+    become_it(command)
+}
+
+/// The same for two clusters that are each other's peers.
+pub(crate) fn demo() -> Result<()> {
+    components::ensure(&[Purpose::Tests])?;
+    let mut command = program("demo");
+    command.env("MCI_COMPONENTS", components::root()?);
+    become_it(command)
+}
+
+fn program(name: &str) -> Command {
+    shell::cargo(["run", "--quiet", "--locked", "--package", "mci-tests", "--bin", name, "--"])
+}
+
+fn become_it(mut command: Command) -> Result<()> {
     // In this process's place: Ctrl-C is for it alone, and who waits for this waits until it has put away everything.
     Err(command.exec()).context("cannot start cargo")
 }

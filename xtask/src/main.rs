@@ -34,6 +34,8 @@ enum Task {
     Components(components::Arguments),
     /// Whole Kubernetes clusters on this machine, as the tests have them
     Cluster(cluster::Arguments),
+    /// Two clusters with an application in both, and a page that says what to try: until Ctrl-C
+    Demo,
     /// Generate the code of the gRPC services from `proto/`
     Proto {
         /// Only say whether what is committed is current
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Components(arguments) => components::run(&arguments),
         Task::Cluster(arguments) => cluster::run(&arguments),
+        Task::Demo => cluster::demo(),
         Task::Proto { check } => proto::run(check),
         Task::Crds { check } => crds::run(check),
         Task::Bench(arguments) => bench::run(&arguments),

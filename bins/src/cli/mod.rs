@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 mod care;
+mod peers;
 
 use std::path::PathBuf;
 
@@ -10,8 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
 
-pub(crate) use self::care::{Doctor, Drain, StatusOf, Undrain, Withdraw};
-use crate::config::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written};
+pub(crate) use self::care::{
+    ClusterCommand, Doctor, Drain, Forget, Join, Leave, OfClusters, StatusOf, Undrain, Withdraw,
+};
+pub(crate) use self::peers::{Auth, AuthCommand, NewKey, NewSalt, PeerCheck, PeerCommand, PeerOf};
+use crate::config::{DNS_SERVER, FRONT_END, OPERATOR, ORCHESTRATOR, Written};
 use crate::dig::record_type;
 use crate::serve::ServeOptions;
 use crate::source::SourceOptions;
@@ -54,6 +58,9 @@ pub(crate) enum Command {
     Drain(Drain),
     Undrain(Undrain),
     Withdraw(Withdraw),
+    Cluster(OfClusters),
+    Auth(Auth),
+    Peer(PeerOf),
     Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]
@@ -62,6 +69,8 @@ pub(crate) enum Command {
     Orchestrator(Orchestrator),
     #[command(long_flag = "dns-server")]
     DnsServer(DnsServer),
+    #[command(long_flag = "front-end")]
+    FrontEnd(FrontEnd),
 }
 
 /// Serve state files, with no cluster: DNS, CoreDNS's gRPC, health and metrics
@@ -118,6 +127,25 @@ pub(crate) struct Orchestrator {
     // First: what follows takes its values away.
     #[command(flatten)]
     pub(crate) written: Written<ORCHESTRATOR>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
+}
+
+/// Run the front end: what other clusters say
+///
+/// It takes in what its peers publish and their heartbeats, over their streams and by REST, on one listener. Every replica
+/// does so at once; none leads. Every value may be a key of the configuration file, an environment variable, or a flag;
+/// flags win over variables, and these over the file.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci-front-end --config /etc/mci/config.yaml --http-tls-cert tls.crt --http-tls-key tls.key
+  mci front-end --context staging -n mci --config config.yaml --http 127.0.0.1:8080 --insecure true")]
+pub(crate) struct FrontEnd {
+    // First: what follows takes its values away.
+    #[command(flatten)]
+    pub(crate) written: Written<FRONT_END>,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterOptions,

@@ -15,11 +15,14 @@ pub(crate) const OPERATOR: u8 = 0;
 pub(crate) const ORCHESTRATOR: u8 = 1;
 /// The DNS server, which declares the flags that serving state files has too (`ServeOptions`).
 pub(crate) const DNS_SERVER: u8 = 2;
+/// The front end.
+pub(crate) const FRONT_END: u8 = 3;
 
 const fn component(of: u8) -> Component {
     match of {
         OPERATOR => Component::Operator,
         ORCHESTRATOR => Component::Orchestrator,
+        FRONT_END => Component::FrontEnd,
         _ => Component::DnsServer,
     }
 }

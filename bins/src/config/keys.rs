@@ -30,6 +30,7 @@ pub(crate) enum Component {
     Operator,
     Orchestrator,
     DnsServer,
+    FrontEnd,
 }
 
 /// A flag that says what a key says.
@@ -122,13 +123,14 @@ impl Key {
     }
 }
 
-use Component::{DnsServer, Operator, Orchestrator};
+use Component::{DnsServer, FrontEnd, Operator, Orchestrator};
 use Reload::{Live, Restart};
 use Shape::{List, Scalar, Text, Tree};
 
-const ALL: &[Component] = &[Operator, Orchestrator, DnsServer];
+const ALL: &[Component] = &[Operator, Orchestrator, DnsServer, FrontEnd];
 const DNS: &[Component] = &[DnsServer];
-const HEARTBEATS: &[Component] = &[Operator, Orchestrator];
+const FRONT: &[Component] = &[FrontEnd];
+const HEARTBEATS: &[Component] = &[Operator, Orchestrator, FrontEnd];
 const PUBLISHING: &[Component] = &[Operator, DnsServer];
 
 const CLUSTER: &str = "Cluster";
@@ -136,6 +138,7 @@ const ANSWERS: &str = "Answers";
 const LIVENESS: &str = "Heartbeats";
 const SAFETY: &str = "Withdrawals";
 const LISTEN: &str = "Where to listen";
+const LIMITS: &str = "Limits";
 const LOGS: &str = "Logs (on stderr)";
 const TRACES: &str = "Traces";
 
@@ -192,13 +195,27 @@ pub(crate) const KEYS: &[Key] = &[
     key("listen.dns", List, Restart)
         .served(DNS, LISTEN, "dns", "ADDR", "DNS over UDP and TCP: IP:PORT, several with commas; off [default: off]"),
     key("listen.http", Text, Restart)
-        .served(ALL, LISTEN, "http", "ADDR", "Health and metrics: IP:PORT; off [default: 0.0.0.0:8080]"),
+        .served(ALL, LISTEN, "http", "ADDR", "Health and metrics, and what a front end hears: IP:PORT; off [default: 0.0.0.0:8080]"),
+    key("listen.insecure", Scalar, Restart)
+        .flag(FRONT, LISTEN, "insecure", "true|false", "Hear peers over plain HTTP, where everybody on the way can read their keys [default: false]"),
     key("tls.grpc.cert", Text, Restart)
         .served(DNS, LISTEN, "grpc-tls-cert", "FILE", "The certificate chain for gRPC over TCP (PEM)"),
     key("tls.grpc.key", Text, Restart)
         .served(DNS, LISTEN, "grpc-tls-key", "FILE", "Its private key (PEM)"),
     key("tls.grpc.clientCa", Text, Restart)
         .served(DNS, LISTEN, "grpc-tls-client-ca", "FILE", "Clients need a certificate of this authority (PEM)"),
+    key("tls.http.cert", Text, Restart)
+        .flag(FRONT, LISTEN, "http-tls-cert", "FILE", "The certificate chain of the front end (PEM)"),
+    key("tls.http.key", Text, Restart)
+        .flag(FRONT, LISTEN, "http-tls-key", "FILE", "Its private key (PEM)"),
+    key("tls.http.clientCa", Text, Restart)
+        .flag(FRONT, LISTEN, "http-tls-client-ca", "FILE", "Peers need a certificate of this authority (PEM); probes need none"),
+    key("limits.hostnames", Scalar, Live)
+        .flag(FRONT, LIMITS, "limits-hostnames", "N", "The most hostnames that one peer may publish [default: 100000]"),
+    key("limits.addresses", Scalar, Live)
+        .flag(FRONT, LIMITS, "limits-addresses", "N", "The most addresses of one hostname at one peer [default: 1000]"),
+    key("limits.unauthenticated", Scalar, Live)
+        .flag(FRONT, LIMITS, "limits-unauthenticated", "N", "Requests a second without a valid key, from each client network [default: 20]"),
     key("grpcConcurrency", Scalar, Restart)
         .served(DNS, LISTEN, "grpc-concurrency", "N", "Requests that may be unfinished at once [default: 4096]"),
     key("rateLimit", Scalar, Restart)
@@ -271,7 +288,7 @@ mod tests {
     #[test]
     fn the_steps_below_a_path_are_those_of_the_file() {
         assert_eq!(below("heartbeat"), ["check", "set", "timeout"]);
-        assert_eq!(below("tls"), ["grpc"]);
+        assert_eq!(below("tls"), ["grpc", "http"]);
         assert_eq!(below("log.queries"), ["sample", "names", "until"]);
     }
 

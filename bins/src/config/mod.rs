@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mci_core::peer::{Admission, KeyRing, PeerLimits};
 use mci_core::publish::{self, HostnameRule};
 use mci_core::state_file::reading::{Collected, Text};
 use mci_core::state_file::{Problem, Problems};
@@ -32,19 +33,19 @@ use mci_core::wire::CookieSecrets;
 use mci_core::{ClusterId, Settings, WithdrawalLimits, Zones};
 use mci_grpc::Listen;
 use mci_http::QueryLogConfig;
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use self::environment::Environment;
-pub(crate) use self::flags::{DNS_SERVER, OPERATOR, ORCHESTRATOR, Written};
+pub(crate) use self::flags::{DNS_SERVER, FRONT_END, OPERATOR, ORCHESTRATOR, Written};
 pub(crate) use self::follower::ConfigFollower;
 pub(crate) use self::input::Origin;
 use self::input::{Input, Kind, Source};
 pub(crate) use self::keys::Component;
 use self::keys::Key;
-pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry};
+pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry, Protocol};
 use self::read::Fixed;
-pub(crate) use self::value::parse_duration;
+pub(crate) use self::value::{parse_duration, salt_octets};
 use crate::files::{Content, Unreadable};
 use crate::telemetry::Format;
 
@@ -69,10 +70,8 @@ pub(crate) struct Config {
     /// The other clusters, in the order of the file.
     pub(crate) peers: Vec<Peer>,
     /// How they are known here; several a cluster where keys are being replaced.
-    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) api_keys: Vec<ApiKey>,
     /// What `api_keys` are stored with; there is one where there are keys.
-    #[allow(dead_code, reason = "checked here, and used by what hears peers")]
     pub(crate) cluster_salt: Option<SecretSlice<u8>>,
     /// Who may publish what (R27); everybody everything where absent. An empty list refuses everything.
     pub(crate) hostname_policy: Option<Vec<PolicyEntry>>,
@@ -82,7 +81,11 @@ pub(crate) struct Config {
     pub(crate) address_hold: Duration,
     pub(crate) listen: ListenOn,
     /// Certificates for gRPC over TCP.
-    pub(crate) grpc_tls: Option<GrpcTls>,
+    pub(crate) grpc_tls: Option<CertificateFiles>,
+    /// Certificates of the front end.
+    pub(crate) http_tls: Option<CertificateFiles>,
+    /// What peers and strangers may ask of a front end.
+    pub(crate) limits: Limits,
     /// gRPC requests that may be unfinished at once.
     pub(crate) grpc_concurrency: u32,
     /// Responses a second over UDP to each network, if they are limited.
@@ -126,13 +129,24 @@ pub(crate) struct Heartbeat {
 pub(crate) struct ListenOn {
     pub(crate) grpc: Vec<Listen>,
     pub(crate) dns: Vec<SocketAddr>,
-    /// Health and metrics.
+    /// Health and metrics, and what a front end hears.
     pub(crate) http: Option<SocketAddr>,
+    /// A front end hears peers over plain HTTP.
+    pub(crate) insecure: bool,
+}
+
+/// What peers and strangers may ask of a front end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How much one peer may publish.
+    pub(crate) peer: PeerLimits,
+    /// Requests a second without a valid key, from each network.
+    pub(crate) unauthenticated: u32,
 }
 
 /// Files of certificates (PEM).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GrpcTls {
+pub(crate) struct CertificateFiles {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
     /// Clients need a certificate of this authority.
@@ -166,6 +180,25 @@ impl Config {
             zones: self.zones.iter().map(|zone| zone.name.clone()).collect(),
             ..publish::Config::new(self.cluster_identifier.clone())
         }
+    }
+
+    /// The keys by which other clusters are known here.
+    pub(crate) fn key_ring(&self) -> KeyRing {
+        let salt = self.cluster_salt.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+        self.api_keys.iter().fold(KeyRing::new(salt), |ring, ApiKey { cluster_identifier, hash }| {
+            let hash = hash.expose_secret().try_into().expect("its length was checked when it was read");
+            ring.key(cluster_identifier.clone(), hash)
+        })
+    }
+
+    /// What each peer may publish here (R27).
+    pub(crate) fn admissions(&self) -> BTreeMap<ClusterId, Admission> {
+        let admission = |peer: &Peer| Admission {
+            zones: peer.allowed_zones.clone(),
+            max_priority: peer.max_priority.map(i64::from),
+            limits: self.limits.peer,
+        };
+        self.peers.iter().map(|peer| (peer.identifier.clone(), admission(peer))).collect()
     }
 
     /// Where the value of a key (`heartbeat.check`) comes from; nothing where it is the default.
@@ -214,6 +247,11 @@ pub(crate) fn load<const OF: u8>(
         environment,
     };
     ConfigFollower::begin(given)
+}
+
+/// What an operator would be told, for commands that are about peers: the environment, and the file below it.
+pub(crate) fn of_peers(file: Option<&Path>) -> Result<Arc<Config>, Problems> {
+    load::<OPERATOR>(file, &Written::default(), Environment::of_process()).map(|(config, _)| config)
 }
 
 /// What a dns-server's configuration file says by itself, for commands that ask a cluster.

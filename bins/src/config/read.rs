@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path as FilePath;
 use std::time::{Duration, SystemTime};
 
+use mci_core::peer::PeerLimits;
 use mci_core::state_file::Problem;
 use mci_core::state_file::reading::{self, Node, Path, Reader, ZoneList};
 use mci_core::{
@@ -22,7 +23,7 @@ use super::input::Input;
 use super::keys::{self, Reload};
 use super::peers::{self, SecretFiles};
 use super::value;
-use super::{Component, Config, GrpcTls, Heartbeat, ListenOn, Log, ReadFrom};
+use super::{CertificateFiles, Component, Config, Heartbeat, Limits, ListenOn, Log, ReadFrom};
 use crate::serve::cookie_secrets;
 use crate::telemetry::{Format, levels};
 
@@ -33,7 +34,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn http_default(component: Component) -> SocketAddr {
     let port = match component {
         Component::DnsServer => 5000,
-        Component::Operator | Component::Orchestrator => 8080,
+        Component::Operator | Component::Orchestrator | Component::FrontEnd => 8080,
     };
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
 }
@@ -146,7 +147,9 @@ pub(super) fn config(
     let withdrawal = withdrawal(&mut keys);
     let address_hold = keys.duration("addressHold", MINUTE * 5, Duration::ZERO);
     let listen = listen(&mut keys, component);
-    let grpc_tls = grpc_tls(&mut keys);
+    let grpc_tls = certificates(&mut keys, ["tls.grpc.cert", "tls.grpc.key", "tls.grpc.clientCa"]);
+    let http_tls = certificates(&mut keys, ["tls.http.cert", "tls.http.key", "tls.http.clientCa"]);
+    let limits = limits(&mut keys);
     let grpc_concurrency = keys.number("grpcConcurrency", 4_096, (1, 1_000_000), "requests");
     let rate_limit = keys.number("rateLimit", 0_u32, (0, u32::MAX.into()), "responses a second");
     let cookie_secrets = cookies(&mut keys);
@@ -166,6 +169,9 @@ pub(super) fn config(
     if !peers.is_empty() && cluster_identifier.as_str() == "local" {
         let hint = "name this cluster with `clusterIdentifier`, as its peers know it";
         keys.input.wrong("peers", "peers need a cluster that is not called \"local\"", Some(hint));
+    }
+    if component == Component::FrontEnd {
+        hears(keys.input, &listen, http_tls.is_some());
     }
     let names_salt = ["clusterSalt", "clusterSaltFile"].iter().any(|key| keys.input.is_given(key));
     if !api_keys.is_empty() && !names_salt {
@@ -189,6 +195,8 @@ pub(super) fn config(
         address_hold,
         listen,
         grpc_tls,
+        http_tls,
+        limits,
         grpc_concurrency,
         rate_limit: std::num::NonZeroU32::new(rate_limit),
         cookie_secrets,
@@ -313,27 +321,60 @@ fn listen(keys: &mut Keys<'_, '_>, component: Component) -> ListenOn {
         grpc: keys.value("listen.grpc", vec![Listen::Tcp(loopback)], value::grpc),
         dns: keys.value("listen.dns", Vec::new(), value::dns),
         http: keys.value("listen.http", vec![http_default(component)], value::http).pop(),
+        insecure: keys.value("listen.insecure", false, |reader, node, path| reader.boolean(node, path)),
     }
 }
 
-fn grpc_tls(keys: &mut Keys<'_, '_>) -> Option<GrpcTls> {
-    let certificate = keys.optional("tls.grpc.cert", value::file);
-    let key = keys.optional("tls.grpc.key", value::file);
-    let client_ca = keys.optional("tls.grpc.clientCa", value::file);
+/// What a front end cannot begin without.
+fn hears(input: &mut Input<'_>, listen: &ListenOn, has_certificate: bool) {
+    if listen.http.is_none() {
+        input.wrong("listen.http", "it is off, and a front end hears nobody without it", None);
+    }
+    if !has_certificate && !listen.insecure {
+        let hint = "or `listen.insecure: true` where plain HTTP is meant: everybody on the way can read the keys of peers";
+        input.wrong(
+            "tls.http.cert",
+            "a front end needs a certificate and its key (`tls.http.key`)",
+            Some(hint),
+        );
+    }
+}
+
+fn limits(keys: &mut Keys<'_, '_>) -> Limits {
+    let PeerLimits { hostnames, addresses, .. } = PeerLimits::default();
+    let mut peer = PeerLimits::default();
+    let most = 10_000_000;
+    peer.hostnames = keys.number("limits.hostnames", hostnames, (1, most), "hostnames");
+    peer.addresses = keys.number("limits.addresses", addresses, (1, most), "addresses");
+    let unauthenticated = keys.number("limits.unauthenticated", 20_u32, (1, most), "requests a second");
+    Limits { peer, unauthenticated }
+}
+
+/// The files of a certificate, its key and the authority of clients, by these keys.
+fn certificates(
+    keys: &mut Keys<'_, '_>,
+    [of_certificate, of_key, of_ca]: [&'static str; 3],
+) -> Option<CertificateFiles> {
+    let certificate = keys.optional(of_certificate, value::file);
+    let key = keys.optional(of_key, value::file);
+    let client_ca = keys.optional(of_ca, value::file);
     match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(GrpcTls { certificate, key, client_ca }),
+        (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key, client_ca }),
         (Some(_), None) => {
-            keys.input.wrong("tls.grpc.cert", "a certificate needs its key (`tls.grpc.key`)", None);
+            let message = format!("a certificate needs its key (`{of_key}`)");
+            keys.input.wrong(of_certificate, message, None);
             None
         }
         (None, Some(_)) => {
-            keys.input.wrong("tls.grpc.key", "a key needs its certificate (`tls.grpc.cert`)", None);
+            let message = format!("a key needs its certificate (`{of_certificate}`)");
+            keys.input.wrong(of_key, message, None);
             None
         }
         (None, None) => {
             if client_ca.is_some() {
-                let message = "without a certificate (`tls.grpc.cert`) no client is asked for one";
-                keys.input.wrong("tls.grpc.clientCa", message, None);
+                let message =
+                    format!("without a certificate (`{of_certificate}`) no client is asked for one");
+                keys.input.wrong(of_ca, message, None);
             }
             None
         }

@@ -17,7 +17,7 @@ use tracing::{error, info};
 use super::listen::{refused, refused_grpc};
 use super::options::ServeOptions;
 use super::{CERTIFICATES, HTTP, try_it};
-use crate::config::GrpcTls;
+use crate::config::CertificateFiles;
 use crate::facts::summary;
 use crate::files::{Fingerprint, Sources};
 use crate::follow::Following;
@@ -29,7 +29,7 @@ pub(crate) struct Listening {
     pub(crate) dns: Vec<SocketAddr>,
     pub(crate) grpc: Vec<Listen>,
     pub(crate) http: Option<SocketAddr>,
-    pub(crate) tls: Option<GrpcTls>,
+    pub(crate) tls: Option<CertificateFiles>,
     /// gRPC requests that may be unfinished at once.
     pub(crate) grpc_concurrency: u32,
     pub(crate) rate_limit: Option<NonZeroU32>,
@@ -44,7 +44,7 @@ impl Listening {
             dns: options.dns()?,
             grpc: options.grpc()?,
             http: options.http(),
-            tls: tls.map(|(certificate, key)| GrpcTls {
+            tls: tls.map(|(certificate, key)| CertificateFiles {
                 certificate,
                 key,
                 client_ca: options.grpc_tls_client_ca.clone(),
@@ -178,7 +178,7 @@ pub(crate) fn keep_up_http(supervisor: &mut Supervisor, server: mci_http::Server
 }
 
 /// Takes new certificates without a restart; bad ones change nothing.
-fn follow_certificates(supervisor: &mut Supervisor, certificates: Certificates) {
+pub(crate) fn follow_certificates(supervisor: &mut Supervisor, certificates: Certificates) {
     let Certificates { tls, sources, taken } = certificates;
     let (mut taken, shutdown) = (Some(taken), supervisor.shutdown());
     supervisor.keep_up(CERTIFICATES, move || {
@@ -195,15 +195,24 @@ fn follow_certificates(supervisor: &mut Supervisor, certificates: Certificates) 
 }
 
 /// Certificates, the files they come from, and the look at these that belongs to them.
-struct Certificates {
-    tls: Arc<Tls>,
+pub(crate) struct Certificates {
+    pub(crate) tls: Arc<Tls>,
     sources: Sources,
     taken: Fingerprint,
 }
 
-fn tls(files: &GrpcTls) -> anyhow::Result<Certificates> {
-    let GrpcTls { certificate, key, client_ca } = files;
-    let files = TlsFiles::new(certificate, key);
+fn tls(files: &CertificateFiles) -> anyhow::Result<Certificates> {
+    certificates(files, "--grpc-tls", |files| files)
+}
+
+/// Reads certificates, which `flag` and its like name; `kind` says what they are for.
+pub(crate) fn certificates(
+    files: &CertificateFiles,
+    flag: &str,
+    kind: impl FnOnce(TlsFiles) -> TlsFiles,
+) -> anyhow::Result<Certificates> {
+    let CertificateFiles { certificate, key, client_ca } = files;
+    let files = kind(TlsFiles::new(certificate, key));
     let files = match client_ca {
         Some(roots) => files.client_ca(roots),
         None => files,
@@ -211,7 +220,7 @@ fn tls(files: &GrpcTls) -> anyhow::Result<Certificates> {
     let sources = Sources::new([certificate, key].into_iter().chain(client_ca).cloned());
     // Looked at before they are read: what changes in between is news.
     let taken = sources.look();
-    let tls = Arc::new(Tls::load(files).map_err(|error| anyhow!("--grpc-tls: {error}"))?);
+    let tls = Arc::new(Tls::load(files).map_err(|error| anyhow!("{flag}: {error}"))?);
     Ok(Certificates { tls, sources, taken })
 }
 
@@ -259,7 +268,11 @@ fn grpc(
 }
 
 pub(crate) fn http(address: SocketAddr, routes: Router) -> anyhow::Result<mci_http::Server> {
-    mci_http::Server::bind(mci_http::Config::new(address), routes).map_err(|error| match error {
+    http_with(mci_http::Config::new(address), routes)
+}
+
+pub(crate) fn http_with(config: mci_http::Config, routes: Router) -> anyhow::Result<mci_http::Server> {
+    mci_http::Server::bind(config, routes).map_err(|error| match error {
         mci_http::Error::Bind { listen, source } => refused("--http", &[Protocol::Tcp], listen, &source),
         error => anyhow!("--http: {error}"),
     })

@@ -71,6 +71,14 @@ pub enum RefusalReason {
         /// By the limits.
         most: usize,
     },
+    /// Its shard would be too large with it.
+    #[error("it has {octets} octets, and all hostnames of its shard together may have {most}")]
+    TooLarge {
+        /// Of this entry.
+        octets: usize,
+        /// Of a shard.
+        most: usize,
+    },
     /// It could not be read.
     #[error("{0}")]
     Malformed(String),
@@ -84,6 +92,7 @@ impl RefusalReason {
             Self::Priority { .. } => "priority",
             Self::Addresses { .. } => "addresses",
             Self::Hostnames { .. } => "hostnames",
+            Self::TooLarge { .. } => "too_large",
             Self::Malformed(_) => "malformed",
         }
     }

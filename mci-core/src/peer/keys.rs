@@ -34,9 +34,14 @@ impl KeyRing {
         Sha512::new().chain_update(salt).chain_update(key).finalize().into()
     }
 
+    /// The stored form of a new key here: made with the own salt, which stays inside.
+    pub fn stored(&self, key: &[u8]) -> [u8; KEY_HASH_OCTETS] {
+        Self::hash(&self.salt, key)
+    }
+
     /// Whose key it is. It takes as long for a good key as for a bad one, wherever they differ.
     pub fn identify(&self, key: &[u8]) -> Option<&ClusterId> {
-        let hash = Self::hash(&self.salt, key);
+        let hash = self.stored(key);
         let none = u32::MAX;
         let mut found = none;
         for (at, (_, known)) in (0..none).zip(&self.keys) {

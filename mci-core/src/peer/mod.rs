@@ -18,6 +18,7 @@ mod receiver;
 mod sender;
 mod shards;
 mod store;
+mod term;
 
 pub use self::admission::{Admission, PeerLimits, Refusal, RefusalReason};
 pub use self::heartbeat::{Heard, Heartbeat, Protocol};
@@ -28,3 +29,4 @@ pub use self::receiver::{Decision, HeldShard, Told, decide};
 pub use self::sender::{Sender, Violation, Window};
 pub use self::shards::{ShardChange, ShardItem, ShardState, ShardUpdate, ShardVersion, Urgency};
 pub use self::store::{ClusterStore, StoreError, Stored};
+pub use self::term::PeerTerm;

@@ -204,6 +204,7 @@ async fn a_front_end_that_comes_back_is_told_anew() {
 async fn a_front_end_that_ends_sends_its_peers_elsewhere() {
     let (front_end, operator) = (FrontEnd::start().await, Operator::new());
     let mut telling = in_sync(&operator, &front_end).await;
+    telling.until("a heartbeat too", |progress| progress.heartbeats > 0).await;
     front_end.stopping.cancel();
     let told = telling.until("an error", |progress| progress.error.is_some()).await;
     assert_eq!(

@@ -10,7 +10,7 @@
 //! Everything comes from one snapshot, whose digest is in the header `mci-digest`: replicas that agree have the same.
 //! An error is a problem document (RFC 9457) that says what to do.
 
-mod problem;
+pub(crate) mod problem;
 mod status;
 
 use std::collections::BinaryHeap;

@@ -1,8 +1,8 @@
 //! Errors of the API, as problem documents (RFC 9457): the one place where they are made.
 
 use axum::Json;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -12,10 +12,13 @@ pub(crate) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// What the status asks for beside the body: when to try again, which methods there are.
+    #[serde(skip)]
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    pub(super) fn bad_request(detail: String) -> Self {
+    pub(crate) fn bad_request(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "The request cannot be understood", detail)
     }
 
@@ -24,19 +27,37 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "There is no such path", detail.to_owned())
     }
 
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         let detail = "the log of this process says why";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The request was not answered", detail.to_owned())
     }
 
-    fn new(status: StatusCode, title: &'static str, detail: String) -> Self {
-        Self { title, status: status.as_u16(), detail }
+    pub(crate) fn new(status: StatusCode, title: &'static str, detail: String) -> Self {
+        Self { title, status: status.as_u16(), detail, header: None }
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.header = Some((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+        let header = self.header.take();
+        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }

@@ -45,6 +45,11 @@ impl Faults {
             Some(namespace) => format!("{} {namespace}/{name}", K::kind(&())),
             None => format!("{} {name}", K::kind(&())),
         };
+        Self::named(object)
+    }
+
+    /// Of what is no object of the API server yet.
+    pub(super) fn named(object: String) -> Self {
         Self { object, faults: Vec::new() }
     }
 

@@ -116,6 +116,22 @@ pub fn read(object: &ClusterCache) -> Result<Read<ShardContent>, Fault> {
     Ok(faults.with(ShardContent { cluster, shard, version, digest: object.digest.clone(), entries }))
 }
 
+/// What one item of a shard says, and what of it cannot be used. `Err` where it does not say of which hostname.
+pub(crate) fn read_item(
+    cluster: &ClusterId,
+    item: &PublishedHostname,
+) -> Result<Read<(Hostname, Endpoint)>, String> {
+    let hostname = endpoint::hostname(&item.hostname)?;
+    let mut faults = Faults::named(format!("{hostname} of cluster {cluster}"));
+    let endpoint = endpoint::read(cluster.clone(), &Fields::from(item), &mut faults, "");
+    Ok(faults.with((hostname, endpoint)))
+}
+
+/// The item of a hostname.
+pub(crate) fn write_item(hostname: &Hostname, endpoint: &Endpoint) -> PublishedHostname {
+    endpoint::published(hostname, endpoint)
+}
+
 fn octets_of<T: serde::Serialize>(item: &T) -> usize {
     // And the comma.
     serde_json::to_vec(item).map_or(0, |text| text.len() + 1)

@@ -112,7 +112,7 @@ impl Counters {
         all
     }
 
-    pub(super) fn count(&self, lane: Lane, act: Act, outcome: Outcome) {
+    pub(crate) fn count(&self, lane: Lane, act: Act, outcome: Outcome) {
         self.cell(lane, act, outcome).fetch_add(1, Ordering::Relaxed);
     }
 

@@ -106,7 +106,7 @@ impl Default for Lanes {
 
 impl Lanes {
     /// Waits for a place. May be dropped while it waits.
-    pub(super) async fn begin(&self, lane: Lane) -> Permit {
+    pub(crate) async fn begin(&self, lane: Lane) -> Permit {
         let _waiting = (lane == Lane::Changes).then(|| Waiting::new(&self.0));
         loop {
             let freed = self.0.freed.notified();
@@ -160,7 +160,7 @@ impl Drop for Waiting<'_> {
 
 /// A place in a lane, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     shared: Arc<Shared>,
     lane: Lane,
 }
@@ -171,12 +171,12 @@ impl Permit {
     }
 
     /// The API server has too much to do.
-    pub(super) fn overloaded(&self) {
+    pub(crate) fn overloaded(&self) {
         self.shared.lock().overloaded();
     }
 
     /// The API server took it.
-    pub(super) fn succeeded(&self) {
+    pub(crate) fn succeeded(&self) {
         self.shared.lock().succeeded();
     }
 }

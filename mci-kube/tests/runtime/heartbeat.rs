@@ -10,7 +10,7 @@ use crate::common::{FakeApi, Fate};
 const INTERVAL: Duration = Duration::from_secs(10);
 
 fn said(left: bool) -> Said {
-    Said { instance: "i-1".to_owned(), term: 3, left, overrides: "[]".to_owned() }
+    Said { instance: "i-1".to_owned(), term: 3, left, overrides: "[]".to_owned(), ..Said::default() }
 }
 
 async fn evidence(api: &FakeApi) -> Evidence {

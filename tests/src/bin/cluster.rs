@@ -10,18 +10,16 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use clap::{Args, Parser};
 use mci_tests::cluster::{Cluster, Clusters, Mode, Replica};
 use mci_tests::mci::repository;
 use mci_tests::require::{HELM_VERSION, KUBERNETES_VERSION, program};
-use mci_tests::wait;
+use mci_tests::{signals, wait};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use tokio::signal::unix::{SignalKind, signal as listen};
 
 /// Where the chart is installed for `--mci`.
 const NAMESPACE: &str = "mci";
@@ -75,7 +73,7 @@ fn main() -> ExitCode {
 
 /// Starts them, and ends them at the signal to do so.
 fn run(up: &Up) -> Result<(), Box<dyn Error>> {
-    let end = end()?;
+    let end = signals::end()?;
     let clusters = Clusters::start_beside_tests(up.clusters.into());
     for cluster in clusters.all() {
         cluster.node("n1");
@@ -135,7 +133,7 @@ fn start_mci(cluster: &Cluster) -> Result<Vec<Replica>, Box<dyn Error>> {
                 Mode::DnsServer => setup.argument(format!(
                     "--zones=[{{name: {ZONE}, nameservers: [ns1.example.net, ns2.example.net]}}]"
                 )),
-                Mode::Operator | Mode::Orchestrator => setup,
+                Mode::Operator | Mode::Orchestrator | Mode::FrontEnd => setup,
             }
             .spawn()
         })
@@ -178,27 +176,6 @@ fn wait_for(end: &Receiver<()>, replicas: &mut Vec<Replica>) {
             ended.is_none()
         });
     }
-}
-
-/// Hears when it is to end: at once, so that a signal while clusters start leaves nothing behind either.
-fn end() -> Result<Receiver<()>, Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut interrupt, mut terminate) = {
-        let _inside = runtime.enter();
-        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
-    };
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
-        // Nobody is left to be told where it ended by itself.
-        let _ = sender.send(());
-    });
-    Ok(receiver)
 }
 
 /// Where one in the background leaves what `down` and a person want to know.

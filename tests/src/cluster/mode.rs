@@ -1,6 +1,7 @@
 //! MCI in a cluster: each mode as a process on this machine, with the `ServiceAccount` that the chart made for it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,6 +24,8 @@ pub enum Mode {
     Orchestrator,
     /// Answers.
     DnsServer,
+    /// Hears other clusters.
+    FrontEnd,
 }
 
 /// One replica of a mode, to be started.
@@ -49,12 +52,16 @@ pub struct Replica {
 }
 
 impl Mode {
+    /// All of them.
+    pub const ALL: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
+
     /// How it is called on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Mode::Operator => "operator",
             Mode::Orchestrator => "orchestrator",
             Mode::DnsServer => "dns-server",
+            Mode::FrontEnd => "front-end",
         }
     }
 
@@ -101,6 +108,11 @@ impl Setup {
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// Where it will serve health and metrics, and what a front end hears.
+    pub fn http(&self) -> SocketAddr {
+        self.http.v4()
     }
 
     /// The command line that is meant.
@@ -154,6 +166,16 @@ impl Replica {
     /// The name of its pod.
     pub fn name(&self) -> &str {
         &self.setup.pod
+    }
+
+    /// Writes a new token of its `ServiceAccount` in place of the one that it has, as the kubelet does.
+    #[track_caller]
+    pub fn write_token(&self, token: &str) {
+        let mut file = self.setup.kubeconfig.clone().into_os_string();
+        file.push(".token");
+        let new = self.setup.kubeconfig.with_extension("new-token");
+        fs::write(&new, token).expect("a token can be written");
+        fs::rename(new, file).expect("a file can be renamed");
     }
 
     /// Whether it says that it is ready.

@@ -41,6 +41,12 @@ pub(super) fn create(api: &Api, objects: impl IntoIterator<Item = Value>) {
 /// GSLBs, each with a headless Service of its own with one ready endpoint, and with hostnames of its own.
 #[track_caller]
 pub(super) fn expose(world: &World, gslbs: std::ops::Range<usize>, hostnames_each: usize) {
+    expose_at(world, gslbs, hostnames_each, "");
+}
+
+/// The same at a cluster's own addresses.
+#[track_caller]
+pub(super) fn expose_at(world: &World, gslbs: std::ops::Range<usize>, hostnames_each: usize, cluster: &str) {
     say(&format!("creating {} GSLBs with {hostnames_each} hostnames each", gslbs.len()));
     world.cluster().namespace(TEAM);
     let objects = gslbs.flat_map(|number| {
@@ -50,7 +56,7 @@ pub(super) fn expose(world: &World, gslbs: std::ops::Range<usize>, hostnames_eac
         let hostnames: Vec<&str> = hostnames.iter().map(String::as_str).collect();
         [
             headless(&name),
-            slice(&name, &[(address(number).as_str(), true)]),
+            slice(&name, &[(address_at(cluster, number).as_str(), true)]),
             gslb(TEAM, &name, ("Service", &name), &hostnames),
         ]
     });
@@ -65,6 +71,11 @@ pub(super) fn hostname(number: usize) -> String {
 /// An address for each number; those of the same 2^20 differ.
 pub(super) fn address(number: usize) -> String {
     format!("10.{}.{}.{}", 64 + (number >> 16) % 16, (number >> 8) % 256, number % 256)
+}
+
+/// An address for each number, other ones in each cluster.
+pub(super) fn address_at(cluster: &str, number: usize) -> String {
+    address(number + (cluster.bytes().fold(0, |sum, octet| sum * 31 + usize::from(octet)) & 0xf_0000))
 }
 
 /// A Service without selector and without an address of its own.
@@ -190,4 +201,15 @@ pub(super) fn wait_until_quiet(world: &World, size: Size) {
 /// A sum over the series of a program's metrics; 0 where it does not answer.
 pub(super) fn gauge(http: std::net::SocketAddr, family: &str, labels: &[(&str, &str)]) -> u64 {
     http::get(http, "/metrics").map_or(0, |reply| total(&reply.body, family, labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cluster_has_addresses_of_its_own() {
+        assert_eq!(address_at("", 7), address(7));
+        assert_ne!(address_at("west", 7), address_at("east", 7));
+    }
 }

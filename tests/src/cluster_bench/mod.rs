@@ -15,6 +15,7 @@
 mod asker;
 mod chain;
 mod crowd;
+mod other;
 mod s10;
 mod s11;
 mod s12;
@@ -35,16 +36,24 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub enum Number {
     /// From a slice's change to the answer's.
     S6,
+    /// The same, seen from another cluster.
+    S6Other,
+    /// From a cluster's death until nobody is sent there.
+    S7,
     /// What a dns-server holds in memory.
     S8,
     /// From the start of a dns-server until it is ready.
     S9,
     /// What one change of readiness costs.
     S10,
+    /// What that costs another cluster.
+    S10Other,
     /// What everything costs while nothing changes.
     S11,
-    /// What operator and orchestrator hold in memory.
+    /// What operator, orchestrator and front end hold in memory.
     S12,
+    /// How long a new peer takes to hold everything.
+    Sync,
 }
 
 /// Whether a run measures, or only shows that everything runs.
@@ -72,11 +81,15 @@ impl Number {
     pub fn measure(self, size: Size) -> Value {
         match self {
             Number::S6 => s6::measure(size),
+            Number::S6Other => other::changes(size),
+            Number::S7 => other::death(size),
             Number::S8 => s8::measure(size),
             Number::S9 => s9::measure(size),
             Number::S10 => s10::measure(size),
+            Number::S10Other => other::cost(size),
             Number::S11 => s11::measure(size),
             Number::S12 => s12::measure(size),
+            Number::Sync => other::sync(size),
         }
     }
 }

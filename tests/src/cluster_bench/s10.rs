@@ -19,7 +19,7 @@ const EACH: usize = 100;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// After the last one, so that everything is written that follows it: at most one `ServiceCache` in 5 s.
-const TAIL: Duration = Duration::from_secs(6);
+pub(super) const TAIL: Duration = Duration::from_secs(6);
 
 pub(super) fn measure(size: Size) -> Value {
     let changes = size.of(50, 5);
@@ -62,7 +62,7 @@ pub(super) fn measure(size: Size) -> Value {
 
 /// What is used and written while a number of changes are made, for each of them.
 #[track_caller]
-fn window(world: &World, changes: usize, tail: Duration, change: &dyn Fn(usize)) -> Value {
+pub(super) fn window(world: &World, changes: usize, tail: Duration, change: &dyn Fn(usize)) -> Value {
     let writes = Writes::now(world);
     // To read the API server's metrics costs it more than what is measured.
     let times = Times::now(world);
@@ -80,7 +80,7 @@ fn window(world: &World, changes: usize, tail: Duration, change: &dyn Fn(usize))
 }
 
 /// A Service with an address from outside, whose readiness alone depends on its endpoints.
-fn balanced(world: &World, number: usize) {
+pub(super) fn balanced(world: &World, number: usize) {
     let name = name(number);
     let service = json!({
         "apiVersion": "v1",
@@ -94,7 +94,7 @@ fn balanced(world: &World, number: usize) {
     world.cluster().set_addresses("services", TEAM, &name, &[&address((1 << 18) + number)]);
 }
 
-fn write(world: &World, number: usize, ready: [bool; 2]) {
+pub(super) fn write(world: &World, number: usize, ready: [bool; 2]) {
     let slice = slice(&name(number), &endpoints(number, ready).each());
     world.api().replace(&slice).expect("a slice is taken");
 }

@@ -1,4 +1,4 @@
-//! S12: what operator and orchestrator hold in memory, with many hostnames that many clusters publish.
+//! S12: what operator, orchestrator and front end hold in memory, with many hostnames that many clusters publish.
 //!
 //! The own cluster publishes all of them. The others' shards are written while no orchestrator runs, which would write
 //! every `HostnameCache` once for each of them; then one starts, and merges all at once.
@@ -23,7 +23,8 @@ pub(super) fn measure(size: Size) -> Value {
     let hostnames = size.of(50_000, 500);
     let clusters = [3, 20];
     let peers: Vec<Peer> = (1..clusters[1]).map(|number| Peer::new(&format!("peer-{number}"))).collect();
-    let mut world = World::options().variable("MCI_PEERS", configured(&peers).as_str()).start();
+    let options = World::options().replicas(Mode::FrontEnd, 1);
+    let mut world = options.variable("MCI_PEERS", configured(&peers).as_str()).start();
     crowd::expose(&world, 0..hostnames / EACH, EACH);
     let mut published = 0;
     let mut sizes = Vec::new();

@@ -28,20 +28,20 @@ const ADDRESS: &str = "10.63.0.1";
 const REST: Duration = Duration::from_millis(50);
 
 /// One way to the answer, and how long it took.
-struct Way {
-    asker: Asker,
-    unready: Vec<f64>,
-    ready: Vec<f64>,
+pub(super) struct Way {
+    pub(super) asker: Asker,
+    pub(super) unready: Vec<f64>,
+    pub(super) ready: Vec<f64>,
 }
 
 impl Way {
-    fn new(asker: Asker) -> Self {
+    pub(super) fn new(asker: Asker) -> Self {
         Way { asker, unready: Vec::new(), ready: Vec::new() }
     }
 
     /// Takes the endpoint away and gives it back.
     #[track_caller]
-    fn turn(&mut self, world: &World) {
+    pub(super) fn turn(&mut self, world: &World) {
         self.unready.push(change(world, &mut self.asker, false));
         lasts(REST);
         self.ready.push(change(world, &mut self.asker, true));

@@ -14,7 +14,7 @@ use crate::runtime::block_on;
 use crate::world::World;
 
 /// The parts of MCI that run in a cluster.
-const MODES: [Mode; 3] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer];
+const MODES: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
 
 /// What the rig itself keeps writing: nodes are reported ready, and Leases of nodes renewed, by what plays the kubelets.
 const OF_THE_RIG: [&str; 1] = ["nodes/status"];
@@ -47,7 +47,16 @@ pub(super) fn memories(world: &World) -> Value {
         let Memory { resident, peak } = memory(replica.process.id());
         json!({"resident": resident, "peak": peak})
     };
-    let each = MODES.into_iter().map(|mode| (mode.name().to_owned(), of(&world.replicas(mode)[0])));
+    let each = MODES
+        .into_iter()
+        .filter_map(|mode| Some((mode.name().to_owned(), of(world.replicas(mode).first()?))));
+    Value::Object(each.collect::<Map<_, _>>())
+}
+
+/// The same for several clusters, by their identifiers.
+#[track_caller]
+pub(super) fn memories_of(worlds: &[&World]) -> Value {
+    let each = worlds.iter().map(|world| (world.identifier().to_owned(), memories(world)));
     Value::Object(each.collect::<Map<_, _>>())
 }
 
@@ -59,7 +68,9 @@ impl Times {
     /// So far.
     #[track_caller]
     pub(super) fn now(world: &World) -> Self {
-        let modes = MODES.into_iter().map(|mode| (mode.name(), world.replicas(mode)[0].process.id()));
+        let modes = MODES
+            .into_iter()
+            .filter_map(|mode| Some((mode.name(), world.replicas(mode).first()?.process.id())));
         let rig = [
             ("kube-apiserver", world.cluster().api_server().id()),
             ("etcd", world.clusters().etcd().server().id()),

@@ -32,8 +32,9 @@ mod steady;
 pub use look::{ask, words};
 pub use objects::{GSLBS, INGRESSES, gslb, ingress, service};
 pub use options::Options;
-pub use peer::Peer;
+pub(crate) use options::{Spawned, Starting};
 pub(crate) use peer::derived;
+pub use peer::{Peer, shard};
 pub use steady::{Steady, UNLIMITED};
 
 /// The namespace that the chart is installed in.
@@ -41,6 +42,8 @@ pub const NAMESPACE: &str = "mci";
 
 /// The cluster's identifier.
 pub const CLUSTER: &str = "west";
+
+const CLUSTERS: &str = "clusters.multicluster.veccsolutions.io";
 
 /// The zone that it answers.
 pub const ZONE: &str = "gslb.example.com";
@@ -60,8 +63,11 @@ pub struct World {
     pub orchestrators: Vec<Replica>,
     /// Those that publish.
     pub operators: Vec<Replica>,
+    /// Those that hear other clusters: none where there are no others.
+    pub front_ends: Vec<Replica>,
     proxies: Vec<Proxy>,
-    clusters: Clusters,
+    clusters: Arc<Clusters>,
+    index: usize,
     options: Options,
 }
 
@@ -98,7 +104,12 @@ impl World {
 
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
-        self.clusters.cluster(0)
+        self.clusters.cluster(self.index)
+    }
+
+    /// Its identifier.
+    pub fn identifier(&self) -> &str {
+        self.options.name()
     }
 
     /// Its API server, as the administrator.
@@ -123,6 +134,7 @@ impl World {
             Mode::Operator => 0,
             Mode::Orchestrator => self.operators.len(),
             Mode::DnsServer => self.operators.len() + self.orchestrators.len(),
+            Mode::FrontEnd => self.operators.len() + self.orchestrators.len() + self.dns_servers.len(),
         };
         &self.proxies[before + index]
     }
@@ -133,6 +145,7 @@ impl World {
             Mode::Operator => &self.operators,
             Mode::Orchestrator => &self.orchestrators,
             Mode::DnsServer => &self.dns_servers,
+            Mode::FrontEnd => &self.front_ends,
         }
     }
 
@@ -142,12 +155,13 @@ impl World {
             Mode::Operator => &mut self.operators,
             Mode::Orchestrator => &mut self.orchestrators,
             Mode::DnsServer => &mut self.dns_servers,
+            Mode::FrontEnd => &mut self.front_ends,
         }
     }
 
     /// Every replica.
     pub fn all(&self) -> impl Iterator<Item = &Replica> {
-        self.operators.iter().chain(&self.orchestrators).chain(&self.dns_servers)
+        self.operators.iter().chain(&self.orchestrators).chain(&self.dns_servers).chain(&self.front_ends)
     }
 
     /// The replica of a mode that says that it leads; waits until one does.
@@ -225,6 +239,12 @@ impl World {
         if let Err(refused) = self.api().delete(resource, namespace, name) {
             panic!("{resource} {namespace}/{name}: {refused:?}");
         }
+    }
+
+    /// What this cluster says of a cluster, itself or another: `alive`, `stale`; nothing while it says nothing.
+    pub fn state_of(&self, cluster: &str) -> Option<String> {
+        let object = self.api().get(CLUSTERS, NAMESPACE, cluster).ok()?;
+        object["status"]["state"].as_str().map(str::to_owned)
     }
 
     /// The condition of a GSLB, as `STATUS REASON`; nothing where it has none of that type.

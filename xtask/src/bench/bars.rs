@@ -37,6 +37,12 @@ const BARS: &[(&str, Bar)] = &[
     ("S6/calm/p99", AtMost(1.0)),
     ("S6/joining/p50", AtMost(15.0)),
     ("S6/joining/p99", AtMost(1.0)),
+    ("S6/other/p50", AtMost(30.0)),
+    ("S6/other/p99", AtMost(1.0)),
+    ("S7/p99", AtMost(4.5)),
+    // The state of the one that died, and no more however many hostnames it has.
+    ("S7/writes", AtMost(4.0)),
+    ("S7/failed", AtMost(0.0)),
     ("S8/100000/resident", AtMost(150.0)),
     ("S8/100000/peak", AtMost(150.0 * 2.5)),
     ("S8/1000000/resident", AtMost(600.0)),
@@ -51,6 +57,8 @@ const BARS: &[(&str, Bar)] = &[
     ("S10/off", AtMost(4.0)),
     ("S10/count", AtMost(0.0)),
     ("S10/api-server", AtMost(10.0)),
+    // A ClusterCache and a HostnameCache.
+    ("S10/other/path", AtMost(2.0)),
     // Fifty times as many hostnames are no more work, except that a shard of 50 entries is longer than one of one.
     ("S10/independent", AtMost(1.5)),
     ("S11/few/operator/resident", AtMost(20.0)),
@@ -62,8 +70,10 @@ const BARS: &[(&str, Bar)] = &[
     ("S11/few/writes", AtMost(0.0)),
     ("S12/3/operator", AtMost(250.0)),
     ("S12/3/orchestrator", AtMost(250.0)),
+    ("S12/3/front-end", AtMost(250.0)),
     ("S12/20/operator", AtMost(1024.0)),
     ("S12/20/orchestrator", AtMost(1024.0)),
+    ("S12/20/front-end", AtMost(1024.0)),
 ];
 
 /// The bar of a figure, if it has one.

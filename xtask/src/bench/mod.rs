@@ -6,7 +6,7 @@
 //!                │
 //!                ▼
 //!   s1 … s5, s8, s9: servers on the first core, load on the second, rounds in turn ──► Figures
-//!   s6, s8 … s12: cluster-bench in a cluster of its own, on both ────────────────────►   │
+//!   s6 … s12, sync: cluster-bench in a cluster of its own, on both ────────────────────►   │
 //!                                                                                      │
 //!                 target/bench/report.json, report.md, the table ◄── Report ◄──────────┘
 //!                        └──► --check: bars ──► exit code
@@ -41,10 +41,12 @@ mod s3;
 mod s4;
 mod s5;
 mod s6;
+mod s7;
 mod s8;
 mod s9;
 mod servers;
 mod statistics;
+mod sync;
 mod world;
 
 use self::build::{Build, Programs};
@@ -82,26 +84,31 @@ enum Number {
     S4,
     S5,
     S6,
+    S7,
     S8,
     S9,
     S10,
     S11,
     S12,
+    /// The first sync of a new peer, which has no bar.
+    Sync,
 }
 
 impl Number {
-    const ALL: [Number; 11] = [
+    const ALL: [Number; 13] = [
         Number::S1,
         Number::S2,
         Number::S3,
         Number::S4,
         Number::S5,
         Number::S6,
+        Number::S7,
         Number::S8,
         Number::S9,
         Number::S10,
         Number::S11,
         Number::S12,
+        Number::Sync,
     ];
 
     /// What it is, for the line of progress.
@@ -113,11 +120,13 @@ impl Number {
             Number::S4 => "through CoreDNS",
             Number::S5 => "direct over UDP",
             Number::S6 => "from a slice's change to the answer's",
+            Number::S7 => "from a cluster's death until nobody is sent there",
             Number::S8 => "resident memory",
             Number::S9 => "start to ready",
             Number::S10 => "what one change costs",
             Number::S11 => "idle",
-            Number::S12 => "memory of operator and orchestrator",
+            Number::S12 => "memory of operator, orchestrator and front end",
+            Number::Sync => "the first sync of a new peer",
         }
     }
 
@@ -130,11 +139,13 @@ impl Number {
             Number::S4 => s4::measure(bench, report),
             Number::S5 => s5::measure(bench, report),
             Number::S6 => s6::measure(bench, report),
+            Number::S7 => s7::measure(bench, report),
             Number::S8 => s8::measure(bench, report),
             Number::S9 => s9::measure(bench, report),
             Number::S10 => s10::measure(bench, report),
             Number::S11 => s11::measure(bench, report),
             Number::S12 => s12::measure(bench, report),
+            Number::Sync => sync::measure(bench, report),
         }
     }
 }

@@ -24,6 +24,16 @@ struct Measured {
     sizes: [Sized; 2],
 }
 
+/// What another cluster is written, each for one change.
+#[derive(Deserialize)]
+struct Other {
+    hostnames: usize,
+    changes: usize,
+    idle: Window,
+    unready: Window,
+    ready: Window,
+}
+
 /// Each for one change.
 #[derive(Deserialize)]
 struct Sized {
@@ -93,6 +103,20 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
             many.cpu(&[program])? * 1e3
         ));
     }
+    let Other { hostnames, changes, idle, unready, ready } = cluster_bench::run(bench, "s10-other")?;
+    let in_another = |is_meant: &dyn Fn(&str) -> bool| {
+        f64::midpoint(unready.written(is_meant), ready.written(is_meant)) - idle.written(is_meant)
+    };
+    report.add(
+        "S10/other/path",
+        &format!("a change of readiness among {hostnames} hostnames: writes in another cluster"),
+        in_another(&|kind| !NOT_OF_A_CHANGE.contains(&kind)),
+        average,
+        format!(
+            "{}; average of {changes} changes each way",
+            unready.show(|kind| !NOT_OF_A_CHANGE.contains(&kind))
+        ),
+    );
     report.add(
         "S10/independent",
         &format!("{with}: processor time of MCI ÷ the same among {}", few.hostnames),
