@@ -56,9 +56,9 @@ pub enum Violation {
     },
 }
 
-/// A term that is further above ours than this was made up. A person who restores a cluster cannot come near it, and a
-/// peer that lies cannot use up the numbers.
-const TERMS: u64 = 1 << 32;
+/// A term that is further above ours than this was made up: terms rise by one with each change of leader, and no restored
+/// copy is so old. Whoever claims it would have us use up the numbers.
+const FARTHEST: u64 = 1 << 24;
 
 /// One session's sender.
 #[derive(Debug)]
@@ -228,7 +228,7 @@ impl Sender {
 
     fn check(&self, state: &ShardState, outbox: &Outbox) -> Result<(), Violation> {
         let (claimed, own) = (state.version.term, outbox.term());
-        if claimed > own.saturating_add(TERMS) {
+        if claimed > own.saturating_add(FARTHEST) {
             return Err(Violation::Term { shard: state.shard, claimed, own });
         }
         Ok(())

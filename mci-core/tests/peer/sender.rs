@@ -220,7 +220,7 @@ fn what_is_outdone_is_told_and_not_sent() {
 fn a_term_that_nobody_can_have_reached_is_no_ones() {
     let outbox = outbox([1]);
     let mut sender = Sender::new(WIDE, true);
-    let most = 1 + (1 << 32);
+    let most = 1 + (1 << 24);
     sender.held(vec![state(1, most, 1, "theirs")], true, &outbox).unwrap();
     let error = sender.stored(state(1, most + 1, 1, "theirs"), &outbox).unwrap_err();
     assert_eq!(error, Violation::Term { shard: shard(1), claimed: most + 1, own: 1 });

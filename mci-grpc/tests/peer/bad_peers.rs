@@ -100,11 +100,11 @@ async fn a_peer_that_is_not_there_or_hangs_or_closes_or_speaks_something_else_is
 #[tokio::test]
 async fn a_server_that_knows_nothing_of_it_says_so() {
     let listening = Listening::start(Routes::default().into_axum_router(), None).await;
-    let error = tell(&hurried(listening.address)).await;
+    let error = tell(&target(listening.address)).await;
     assert!(matches!(error, PeerError::Refused { code: "UNIMPLEMENTED", .. }), "{error:?}");
     let rest = axum::Router::new().route("/healthz", axum::routing::get(|| async { "ok" }));
     let listening = Listening::start(rest, None).await;
-    let error = tell(&hurried(listening.address)).await;
+    let error = tell(&target(listening.address)).await;
     assert!(matches!(error, PeerError::Refused { code: "UNIMPLEMENTED", .. }), "{error:?}");
 }
 
@@ -173,8 +173,7 @@ fn state(shard: u32, term: u64) -> pb::State {
 #[tokio::test]
 async fn a_peer_that_acknowledges_no_heartbeat_is_connected_to_anew() {
     let listening = peer(vec![opened(), held(vec![], true)], false).await;
-    let mut slow = hurried(listening.address);
-    slow.patience = DEADLINE;
+    let slow = target(listening.address);
     let interval = Duration::from_millis(300);
     assert_eq!(tell_each(&slow, interval).await, PeerError::Unacknowledged(interval));
 }
@@ -189,7 +188,9 @@ async fn a_peer_that_says_nothing_or_stores_nothing_is_given_up() {
         vec![opened(), held(vec![], true)],
     ] {
         let listening = peer(said, true).await;
-        assert_eq!(tell(&hurried(listening.address)).await, stuck);
+        let mut hurried = target(listening.address);
+        hurried.patience = Duration::from_millis(200);
+        assert_eq!(tell(&hurried).await, stuck);
     }
 }
 
@@ -197,7 +198,7 @@ async fn a_peer_that_says_nothing_or_stores_nothing_is_given_up() {
 async fn garbage_is_told_as_what_it_is() {
     let says = async |said: Vec<from_receiver::Message>| {
         let listening = peer(said, true).await;
-        tell(&hurried(listening.address)).await.to_string()
+        tell(&target(listening.address)).await.to_string()
     };
     let stored = |state| from_receiver::Message::Stored(pb::Stored { state, refused: vec![] });
     let garbage = |problem: &str| format!("the peer does not keep to the protocol: {problem}");
@@ -224,6 +225,18 @@ async fn garbage_is_told_as_what_it_is() {
         says(vec![from_receiver::Message::Opened(pb::Opened { protocol: 7, ..other })]).await,
         "the peer speaks version 7 of the protocol, and this is version 1"
     );
+}
+
+#[tokio::test]
+async fn a_peer_that_repeats_the_key_does_not_bring_it_into_an_error() {
+    let repeats = |request: axum::extract::Request| async move {
+        let said = request.headers().get("x-api-key").unwrap().to_str().unwrap().to_owned();
+        let headers = [("content-type", "application/grpc"), ("grpc-status", "16")];
+        (headers, [("grpc-message", format!("bad key {said}"))])
+    };
+    let listening = Listening::start(axum::Router::new().fallback(repeats), None).await;
+    let error = tell(&target(listening.address)).await;
+    assert_eq!(error.to_string(), "the peer refuses: bad key (the key) (UNAUTHENTICATED)");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -45,6 +48,13 @@ impl FromStr for ApiKey {
         let mut value = MetadataValue::try_from(text).map_err(|_| BadApiKey)?;
         value.set_sensitive(true);
         Ok(Self(value))
+    }
+}
+
+impl ApiKey {
+    /// A text from the other side, which knows the key, without it.
+    pub(super) fn hide_in(&self, text: &str) -> String {
+        self.0.to_str().map_or_else(|_| String::new(), |key| text.replace(key, "(the key)"))
     }
 }
 
@@ -105,6 +115,10 @@ pub struct Connection {
 }
 
 impl Connection {
+    pub(super) const fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
     pub(super) const fn patience(&self) -> Duration {
         self.patience
     }
@@ -221,7 +235,14 @@ async fn dial(url: &Uri, tls: Option<TlsConnector>, patience: Duration) -> io::R
     let host = url.host().unwrap_or_default();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
+    let mut addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+    if !addresses.is_empty() {
+        // One that does not answer uses up the time: the next try begins at another.
+        let chance = SysRng.try_next_u32().unwrap_or_default();
+        let turn = usize::try_from(chance).unwrap_or_default() % addresses.len();
+        addresses.rotate_left(turn);
+    }
+    let stream = TcpStream::connect(&*addresses).await?;
     stream.set_nodelay(true)?;
     // What was sent and is not acknowledged for so long is lost, and the connection with it.
     #[cfg(target_os = "linux")]

@@ -31,6 +31,7 @@ pub async fn sync(
 }
 
 struct Syncing<'a> {
+    connection: &'a Connection,
     source: Source,
     progress: &'a watch::Sender<Progress>,
     sender: Sender,
@@ -49,7 +50,7 @@ fn say(message: pb::from_sender::Message) -> pb::FromSender {
 
 impl<'a> Syncing<'a> {
     async fn open(
-        connection: &Connection,
+        connection: &'a Connection,
         mut source: Source,
         pulse: &Pulse,
         progress: &'a watch::Sender<Progress>,
@@ -68,8 +69,10 @@ impl<'a> Syncing<'a> {
         let opening = async {
             let request = connection.request(ReceiverStream::new(queue));
             let answers = connection.client().sync(request).await;
-            let mut answers = answers.map_err(|status| PeerError::of_status(&status))?.into_inner();
-            let first = answers.message().await.map_err(|status| PeerError::of_status(&status))?;
+            let mut answers =
+                answers.map_err(|status| PeerError::of_status(&status, connection.key()))?.into_inner();
+            let first =
+                answers.message().await.map_err(|status| PeerError::of_status(&status, connection.key()))?;
             Ok::<_, PeerError>((answers, first))
         };
         let (answers, first) = timeout(patience, opening).await.map_err(|_| PeerError::Stuck(patience))??;
@@ -87,6 +90,7 @@ impl<'a> Syncing<'a> {
             octets: usize::try_from(window_octets).unwrap_or(usize::MAX).min(own.octets),
         };
         Ok(Self {
+            connection,
             source,
             progress,
             sender: Sender::new(window, capabilities.iter().any(|capability| capability == "delta")),
@@ -108,7 +112,7 @@ impl<'a> Syncing<'a> {
                 // Answers and changes first: what is sent next is then decided with all that is known.
                 biased;
                 answer = self.answers.message() => {
-                    let answer = answer.map_err(|status| PeerError::of_status(&status))?;
+                    let answer = answer.map_err(|status| PeerError::of_status(&status, self.connection.key()))?;
                     let Some(pb::FromReceiver { message: Some(message) }) = answer else {
                         return Err(PeerError::Ended { code: "OK", message: "the peer ended it".into() });
                     };
@@ -152,7 +156,10 @@ impl<'a> Syncing<'a> {
                 Ok(self.sender.held(states, last, &self.source.outbox)?)
             }
             pb::from_receiver::Message::Stored(stored) => {
-                let (state, refused) = wire::read_stored(stored)?;
+                let (state, mut refused) = wire::read_stored(stored)?;
+                for one in &mut refused {
+                    one.message = self.connection.key().hide_in(&one.message);
+                }
                 let Some(sent) = self.sent.remove(&state.shard) else {
                     let shard = state.shard;
                     return Err(PeerError::Garbage(format!(
