@@ -118,3 +118,65 @@ impl From<OverrideState> for Override {
         Self { state, reason: None, by: None, until: None }
     }
 }
+
+/// Overrides of one thing, from everyone who set one (R24): each ends at a time of its own, so all are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides(Vec<Override>);
+
+impl Overrides {
+    /// The one that holds at this Unix time: the strongest that has not ended, and of equals the one that lasts longest.
+    pub fn at(&self, unix_seconds: u64) -> Option<&Override> {
+        let open = self.0.iter().filter(|one| one.until.is_none_or(|until| until > unix_seconds));
+        open.max_by_key(|one| (one.state, one.until.unwrap_or(u64::MAX)))
+    }
+
+    /// When something else may hold: the next end after this Unix time.
+    pub fn next_end(&self, unix_seconds: u64) -> Option<u64> {
+        self.0.iter().filter_map(|one| one.until).filter(|until| *until > unix_seconds).min()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Override> {
+        self.0.iter()
+    }
+
+    /// Whether nobody set one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one more.
+    pub fn add(&mut self, one: Override) {
+        self.0.push(one);
+    }
+}
+
+impl FromIterator<Override> for Overrides {
+    fn from_iter<I: IntoIterator<Item = Override>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn until(state: OverrideState, until: Option<u64>) -> Override {
+        Override { until, ..state.into() }
+    }
+
+    #[test]
+    fn r24_of_several_overrides_the_stronger_holds_and_of_equals_the_one_that_lasts_longest() {
+        use OverrideState::{Down, Drained};
+        let shorter = Override { by: Some("ann".into()), ..until(Down, Some(10)) };
+        let [longer, forever] = [until(Down, Some(20)), until(Drained, None)];
+        let all: Overrides = [forever.clone(), shorter, longer.clone()].into_iter().collect();
+        let holds = |now| all.at(now).cloned();
+        assert_eq!(
+            [9, 19, 20, 21].map(holds),
+            [&longer, &longer, &forever, &forever].map(|one| Some(one.clone()))
+        );
+        assert_eq!([9, 10, 19, 20].map(|now| all.next_end(now)), [Some(10), Some(20), Some(20), None]);
+        assert_eq!(Overrides::default().at(0), None);
+    }
+}

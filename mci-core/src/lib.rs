@@ -65,7 +65,7 @@ pub mod wire;
 pub use crate::builder::Builder;
 pub use crate::chance::Chance;
 pub use crate::changes::{Answers, Cause, Change, Changes};
-pub use crate::cluster::{ClusterId, ClusterIdError, ClusterState, Override, OverrideState};
+pub use crate::cluster::{ClusterId, ClusterIdError, ClusterState, Override, OverrideState, Overrides};
 pub use crate::clusters::ClusterStatus;
 pub use crate::condition::Condition;
 pub use crate::edit::{Edit, Refused};

@@ -24,6 +24,7 @@ pub mod rules;
 mod shards;
 pub mod supply;
 pub mod translate;
+mod unix;
 pub mod watch;
 pub mod write;
 

@@ -4,9 +4,12 @@
 //! process in it. So addresses and ports can be had that the machine itself does not have.
 
 use std::env;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+
+use nix::sched::{CloneFlags, unshare as leave};
 
 const INSIDE: &str = "MCI_TEST_INSIDE_NETNS";
 
@@ -44,6 +47,95 @@ pub(crate) fn unshare() -> Command {
     }
     command.args(["--net", "--"]);
     command
+}
+
+/// Another network namespace at the end of a wire: what listens there is reached by real packets, which can be lost.
+///
+/// Only to be made [`inside`] a namespace of the test's own. It goes with that one.
+#[derive(Clone, Debug)]
+pub struct Beyond {
+    jobs: Sender<Job>,
+}
+
+/// What the thread does that lives there: what it opens and starts is there, too.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Both ends of the wire: device, hardware address, address.
+const HERE: [&str; 3] = ["here", "02:00:00:00:00:01", "10.255.255.1"];
+const THERE: [&str; 3] = ["there", "02:00:00:00:00:02", "10.255.255.2"];
+
+impl Beyond {
+    /// Makes it, and the wire.
+    #[track_caller]
+    pub fn wired() -> Self {
+        assert!(env::var_os(INSIDE).is_some(), "this machine's own network is no place for wires of a test");
+        let (sender, thread) = channel();
+        let (jobs, to_do): (Sender<Job>, Receiver<Job>) = channel();
+        thread::Builder::new()
+            .name("beyond".to_owned())
+            .spawn(move || {
+                leave(CloneFlags::CLONE_NEWNET).expect("who is root in a namespace may make another");
+                sender.send(nix::unistd::gettid()).expect("it is waited for");
+                to_do.into_iter().for_each(|job| job());
+            })
+            .expect("a thread can be started");
+        let thread = thread.recv().expect("the thread is there").to_string();
+        let beyond = Beyond { jobs };
+        let [here, here_hardware, _] = HERE;
+        let [there, there_hardware, _] = THERE;
+        run(Command::new("ip").args(["link", "add", here, "address", here_hardware, "type", "veth"]).args([
+            "peer",
+            "name",
+            there,
+            "address",
+            there_hardware,
+            "netns",
+            &thread,
+        ]));
+        connect(HERE, THERE);
+        beyond.there(|| {
+            run(Command::new("ip").args(["link", "set", "lo", "up"]));
+            connect(THERE, HERE);
+        });
+        beyond
+    }
+
+    /// Listens there, where it is reached from here.
+    #[track_caller]
+    pub fn listen(&self) -> TcpListener {
+        self.there(|| TcpListener::bind((THERE[2], 0)).expect("a free port can be listened on"))
+    }
+
+    /// No packet arrives, in either direction, and nobody is told.
+    #[track_caller]
+    pub fn lose_packets(&self) {
+        self.there(|| run(Command::new("ip").args(["link", "set", THERE[0], "down"])));
+    }
+
+    /// Packets arrive again.
+    #[track_caller]
+    pub fn carry_packets(&self) {
+        self.there(|| run(Command::new("ip").args(["link", "set", THERE[0], "up"])));
+    }
+
+    #[track_caller]
+    fn there<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, done) = channel();
+        let job: Job = Box::new(move || {
+            let _ = sender.send(job());
+        });
+        self.jobs.send(job).expect("the thread lives as long as this");
+        done.recv().expect("what is done there succeeds")
+    }
+}
+
+/// Puts an address on this end of the wire. Neither end asks for the other's hardware address, for when nobody answers
+/// that, connections are told.
+fn connect([device, _, address]: [&str; 3], [_, hardware, other]: [&str; 3]) {
+    run(Command::new("ip").args(["address", "add", &format!("{address}/30"), "dev", device]));
+    run(Command::new("ip").args(["link", "set", device, "up"]));
+    let neighbour = ["neighbour", "replace", other, "lladdr", hardware, "nud", "permanent", "dev", device];
+    run(Command::new("ip").args(neighbour));
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@
 //!
 //! While it hangs nobody is told anything: connections stay open, new ones are accepted, and no octet goes through in
 //! either direction, as when packets are dropped without a reset. (The kernels on both sides still acknowledge; a link
-//! that does not even do that takes a network namespace.) What was sent meanwhile goes through when it passes again.
+//! that does not even do that is [`Beyond`](crate::netns::Beyond).) What was sent meanwhile goes through when it passes again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -74,9 +74,16 @@ impl Proxy {
 
     /// Starts one in front of several servers, which take turns.
     pub fn before(servers: &[SocketAddr]) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port can be listened on");
+        Proxy::on(listener, servers)
+    }
+
+    /// Starts one that listens there.
+    pub fn on(listener: std::net::TcpListener, servers: &[SocketAddr]) -> Self {
         let servers: Arc<[SocketAddr]> = servers.into();
-        let listener = block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a free port can be listened on");
         let address = listener.local_addr().expect("it listens");
+        listener.set_nonblocking(true).expect("a listener can be asked without waiting");
+        let listener = block_on(async { TcpListener::from_std(listener) }).expect("it listens");
         let (link, seen) = watch::channel(Link::Passes);
         let accepted = Arc::new(AtomicUsize::new(0));
         let carried = Arc::new(AtomicU64::new(0));

@@ -135,7 +135,8 @@ fn unit() -> Result<()> {
 }
 
 fn end_to_end() -> Result<()> {
-    let mut command = cargo(["test", "--workspace", "--locked", "--test", "*"]);
+    // One program of tests that fails does not hide what the others say.
+    let mut command = cargo(["test", "--workspace", "--locked", "--no-fail-fast", "--test", "*"]);
     // What the tests would skip for want of a component, they fail for.
     command.env("MCI_TEST_REQUIRE", "all").env("MCI_COMPONENTS", components::root()?);
     shell::run(&mut command)

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::Output;
 use crate::config::parse_duration;
@@ -156,6 +156,86 @@ pub(crate) struct Withdraw {
     /// Which Cluster is the own one [default: the configuration's, that of the operator here, or the only one]
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Say goodbye to the other clusters, come back, or forget clusters that were removed
+///
+/// What it says is written into Clusters. The state that follows is the orchestrator's to judge: `mci status` shows it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mci cluster leave --context west            # the others answer without west, at once
+  mci cluster join --context west
+  mci cluster forget east north               # they are no longer configured, and no peer is left")]
+pub(crate) struct OfClusters {
+    #[command(subcommand)]
+    pub(crate) what: ClusterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    Leave(Leave),
+    Join(Join),
+    Forget(Forget),
+}
+
+/// Say goodbye: nobody answers with this cluster any more, itself included
+///
+/// It is said in the own Cluster, and every heartbeat repeats it to the peers: what this cluster publishes counts for nothing
+/// until `mci cluster join`. First the hostnames are listed that nobody else answers; then it wants --force, and the exit code
+/// is 1 without. To take a cluster out for a while and keep it as the last resort: `mci drain`.
+#[derive(Args, Debug)]
+pub(crate) struct Leave {
+    /// The own cluster [default: the configuration's, that of the operator here, or the only one]
+    #[arg(value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+
+    /// Although hostnames would have no answer left without it
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Come back after `mci cluster leave`
+#[derive(Args, Debug)]
+pub(crate) struct Join {
+    /// The own cluster [default: the configuration's, that of the operator here, or the only one]
+    #[arg(value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) kube: KubeOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Confirm that clusters are removed although no peer is left then
+///
+/// A peer whose entry is removed from the configuration goes by itself: at once it is stale, after ten minutes gone, and then its
+/// state is deleted. Where that would be all of them it is held to be a mistake, and nothing happens until each is confirmed
+/// by this, within the hour. What is still configured is not removed by it. First the hostnames are listed that nobody else
+/// answers; then it wants --force, and the exit code is 1 without.
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    /// The clusters
+    #[arg(required = true, value_name = "CLUSTER")]
+    pub(crate) clusters: Vec<String>,
+
+    /// Although hostnames would have no answer left without them
+    #[arg(long)]
+    pub(crate) force: bool,
 
     #[command(flatten)]
     pub(crate) kube: KubeOptions,

@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 mod care;
+mod peers;
 
 use std::path::PathBuf;
 
@@ -10,7 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mci_core::RecordType;
 
-pub(crate) use self::care::{Doctor, Drain, StatusOf, Undrain, Withdraw};
+pub(crate) use self::care::{
+    ClusterCommand, Doctor, Drain, Forget, Join, Leave, OfClusters, StatusOf, Undrain, Withdraw,
+};
+pub(crate) use self::peers::{Auth, AuthCommand, NewKey, NewSalt, PeerCheck, PeerCommand, PeerOf};
 use crate::config::{DNS_SERVER, FRONT_END, OPERATOR, ORCHESTRATOR, Written};
 use crate::dig::record_type;
 use crate::serve::ServeOptions;
@@ -54,6 +58,9 @@ pub(crate) enum Command {
     Drain(Drain),
     Undrain(Undrain),
     Withdraw(Withdraw),
+    Cluster(OfClusters),
+    Auth(Auth),
+    Peer(PeerOf),
     Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]

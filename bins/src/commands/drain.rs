@@ -1,7 +1,7 @@
 //! `mci drain`.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use mci_core::simulate::differences;
@@ -18,6 +18,7 @@ use crate::cli::Drain;
 use crate::facts::{Origin, hostname, pass_over, runtime};
 use crate::kube_facts::{Asked, user};
 use crate::progress::during;
+use crate::unix;
 
 /// How many hostnames are listed for people; programs get all.
 const LISTED: usize = 50;
@@ -68,7 +69,7 @@ pub(crate) fn drain(arguments: &Drain, out: Out<'_>) -> anyhow::Result<ExitCode>
         });
         write_data(out, format, &data)?;
     } else {
-        say_alone(out, &cluster, &alone)?;
+        say_alone(out, cluster.as_str(), &alone)?;
         let what = meant(&cluster, &hostnames);
         match fields {
             None => writeln!(
@@ -176,18 +177,19 @@ fn held_back(
 }
 
 /// Hostnames that are answered now, and then by nobody but who is held back.
-fn left_without(now: &Snapshot, then: &Snapshot) -> Vec<Hostname> {
+pub(super) fn left_without(now: &Snapshot, then: &Snapshot) -> Vec<Hostname> {
     let lost = |name: &Hostname| now.is_answered(name, Family::Any) && !then.is_answered(name, Family::Any);
     let mut lost: Vec<Hostname> = now.hostnames().filter(lost).collect();
     lost.sort_by_cached_key(ToString::to_string);
     lost
 }
 
-fn say_alone(out: Out<'_>, cluster: &ClusterId, alone: &[Hostname]) -> anyhow::Result<()> {
+/// `who` is a cluster, or several.
+pub(super) fn say_alone(out: Out<'_>, who: &str, alone: &[Hostname]) -> anyhow::Result<()> {
     if alone.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{cluster} alone answers these; without it they have no answer left:")?;
+    writeln!(out, "{who} alone answers these; without it they have no answer left:")?;
     for hostname in alone.iter().take(LISTED) {
         writeln!(out, "  {hostname}")?;
     }
@@ -198,8 +200,7 @@ fn say_alone(out: Out<'_>, cluster: &ClusterId, alone: &[Hostname]) -> anyhow::R
 }
 
 fn end(after: Duration) -> anyhow::Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    rfc3339(now.saturating_add(after).as_secs()).ok_or_else(|| anyhow!("--for is too long"))
+    rfc3339(unix::since().saturating_add(after).as_secs()).ok_or_else(|| anyhow!("--for is too long"))
 }
 
 #[cfg(test)]

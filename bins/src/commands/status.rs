@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::{Out, say_origin, write_data};
 use crate::cli::{OutputFormat, StatusOf};
 use crate::progress::during;
 use crate::status::Looking;
+use crate::unix;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -27,8 +28,7 @@ pub(crate) fn status(arguments: &StatusOf, out: Out<'_>) -> anyhow::Result<ExitC
         if format.is_data() {
             write_data(out, format, &status)?;
         } else {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            write!(out, "{}", status.page(now, format == OutputFormat::Wide))?;
+            write!(out, "{}", status.page(unix::now(), format == OutputFormat::Wide))?;
         }
         if !arguments.watch {
             return Ok(ExitCode::SUCCESS);

@@ -1,7 +1,6 @@
 //! `mci withdraw`.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{anyhow, bail};
 use mci_core::ClusterId;
@@ -16,6 +15,7 @@ use super::{Out, say_origin, write_data};
 use crate::cli::Withdraw;
 use crate::facts::{Origin, runtime};
 use crate::kube_facts::Asked;
+use crate::unix;
 
 /// Releases the withdrawals that are held now (R26).
 pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<ExitCode> {
@@ -36,9 +36,8 @@ pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<Exi
         }
         None => runtime.block_on(own(&asked, &clusters))?,
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let at =
-        rfc3339(now).ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
+    let at = rfc3339(unix::now())
+        .ok_or_else(|| anyhow!("this machine's clock is wrong: it is past the year 9999"))?;
     let key = ObjectKey::new(&asked.namespace, own.cluster.as_str());
     runtime.block_on(amend(&asked.client, &key, |object| {
         object.spec.withdrawal_confirmed_at = Some(at.clone());
@@ -56,13 +55,13 @@ pub(crate) fn withdraw(arguments: &Withdraw, out: Out<'_>) -> anyhow::Result<Exi
 }
 
 /// The own cluster, and how that is known.
-struct Own {
-    cluster: ClusterId,
-    because: &'static str,
+pub(super) struct Own {
+    pub(super) cluster: ClusterId,
+    pub(super) because: &'static str,
 }
 
 /// Which of the Clusters is this very cluster.
-async fn own(asked: &Asked, clusters: &[Cluster]) -> anyhow::Result<Own> {
+pub(super) async fn own(asked: &Asked, clusters: &[Cluster]) -> anyhow::Result<Own> {
     // Only an identifier that was written says something: the default is anybody's.
     let configured = asked.config.as_ref().filter(|config| config.origin("clusterIdentifier").is_some());
     if let Some(config) = configured {

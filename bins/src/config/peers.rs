@@ -43,12 +43,27 @@ pub(crate) struct Peer {
     pub(crate) max_priority: Option<u32>,
     /// Whether plain HTTP is allowed.
     pub(crate) insecure: bool,
+    /// A file of certificates (PEM) that are trusted at this peer beside those of the machine.
+    pub(crate) ca: Option<PathBuf>,
+    /// Files of the certificate and its key (PEM) that this peer asks us for.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Whether nothing is configured otherwise; keys are compared without being shown.
 impl PartialEq for Peer {
     fn eq(&self, other: &Self) -> bool {
-        let Self { identifier, url, grpc_url, key, protocol, allowed_zones, max_priority, insecure } = self;
+        let Self {
+            identifier,
+            url,
+            grpc_url,
+            key,
+            protocol,
+            allowed_zones,
+            max_priority,
+            insecure,
+            ca,
+            identity,
+        } = self;
         let same_key = match (key, &other.key) {
             (Some(one), Some(other)) => one.expose_secret() == other.expose_secret(),
             (None, None) => true,
@@ -58,6 +73,7 @@ impl PartialEq for Peer {
             == (&other.identifier, &other.url, &other.grpc_url, &other.protocol)
             && (allowed_zones, max_priority, insecure)
                 == (&other.allowed_zones, &other.max_priority, &other.insecure)
+            && (ca, identity) == (&other.ca, &other.identity)
             && same_key
     }
 }
@@ -90,6 +106,9 @@ keys!(PeerKey {
     AllowedZones = "allowedZones",
     MaxPriority = "maxPriority",
     Insecure = "insecure",
+    CaFile = "caFile",
+    ClientCertFile = "clientCertFile",
+    ClientKeyFile = "clientKeyFile",
 });
 
 keys!(ApiKeyKey { ClusterIdentifier = "clusterIdentifier", Key = "key", KeyFile = "keyFile" });
@@ -121,6 +140,11 @@ impl SecretFiles {
     pub(super) fn beside(file: Option<&FilePath>) -> Self {
         let folder = file.and_then(FilePath::parent).unwrap_or(FilePath::new("")).to_owned();
         Self { folder, read: Vec::new(), hasher: DefaultHasher::new() }
+    }
+
+    /// The path that a node names, wherever this process was started.
+    fn path(&self, reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<PathBuf> {
+        value::file(reader, node, path).map(|file| self.folder.join(file))
     }
 
     /// The content of the file that a node names.
@@ -189,6 +213,7 @@ fn peer(
     let (mut identifier, mut url, mut grpc_url, mut key) = (None, None, None, None);
     let (mut protocol, mut allowed_zones, mut max_priority) = (Protocol::Auto, None, None);
     let mut insecure = false;
+    let (mut ca, mut certificate, mut certificate_key) = (None, None, None);
     let given = reader.map(node, path, |reader, of, node, path| match of {
         PeerKey::Identifier => identifier = other_cluster(reader, node, path, own),
         PeerKey::Url => url = uri(reader, node, path),
@@ -203,7 +228,13 @@ fn peer(
         PeerKey::AllowedZones => allowed_zones = Some(zones(reader, node, path)),
         PeerKey::MaxPriority => max_priority = priority(reader, node, path),
         PeerKey::Insecure => insecure = reader.boolean(node, path).unwrap_or_default(),
+        PeerKey::CaFile => ca = files.path(reader, node, path),
+        PeerKey::ClientCertFile => certificate = files.path(reader, node, path),
+        PeerKey::ClientKeyFile => certificate_key = files.path(reader, node, path),
     })?;
+    if PeerKey::ClientCertFile.is_in(given) != PeerKey::ClientKeyFile.is_in(given) {
+        reader.problem(path, node.at, "`clientCertFile` and `clientKeyFile` go together: one of them is missing");
+    }
     missing::<PeerKey>(reader, node, path, |key| key.is_in(given), &[PeerKey::Identifier, PeerKey::Url]);
     if PeerKey::Key.is_in(given) && PeerKey::KeyFile.is_in(given) {
         reader.problem(path, node.at, "`key` and `keyFile` are both given: one is enough");
@@ -225,6 +256,8 @@ fn peer(
         allowed_zones,
         max_priority,
         insecure,
+        ca,
+        identity: certificate.zip(certificate_key),
     })
 }
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::bail;
 use mci_core::{Changes, Hostname, Live, Snapshot};
@@ -24,6 +23,7 @@ use crate::serve::health::Health;
 use crate::serve::ports::{Listening, Ports, Told};
 use crate::serve::{CERTIFICATES, HTTP};
 use crate::supervise::Supervisor;
+use crate::unix;
 
 /// The tasks that are started again, as readiness and logs name them.
 const SUPPLY: &str = "watching the API server";
@@ -150,8 +150,7 @@ fn take_zones(live: &Live, config: &Config) -> Changes {
     live.edit(|edit| {
         edit.set_zones(&config.zones);
         edit.set_settings(config.settings.clone());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        edit.stamp(u32::try_from(now).unwrap_or(u32::MAX));
+        edit.stamp(u32::try_from(unix::now()).unwrap_or(u32::MAX));
     })
 }
 

@@ -11,6 +11,7 @@ mod front_end;
 mod leader;
 mod operator;
 mod orchestrator;
+mod peers;
 mod snapshot_file;
 
 use std::process::ExitCode;
@@ -103,13 +104,28 @@ impl Start {
         health: &Arc<Health>,
         settings: impl Fn(&Config) -> T + Send + 'static,
     ) -> watch::Receiver<T> {
+        let levels = self.levels.clone();
+        let receiver = self.tell(supervisor, "telling settings", move |config| {
+            levels.set(config.log.level.clone());
+            settings(config)
+        });
+        self.follow_file(supervisor, health);
+        receiver
+    }
+
+    /// Has `settings` told to whoever wants what may change.
+    fn tell<T: Clone + Send + Sync + PartialEq + 'static>(
+        &self,
+        supervisor: &mut Supervisor,
+        name: &'static str,
+        settings: impl Fn(&Config) -> T + Send + 'static,
+    ) -> watch::Receiver<T> {
         let (sender, receiver) = watch::channel(settings(&self.config));
-        let (mut news, levels) = (self.follower.subscribe(), self.levels.clone());
+        let mut news = self.follower.subscribe();
         let stop = supervisor.shutdown();
-        supervisor.vital("telling settings", async move {
+        supervisor.vital(name, async move {
             while let Some(Ok(())) = stop.run_until_cancelled(news.changed()).await {
                 let config = Arc::clone(&news.borrow_and_update());
-                levels.set(config.log.level.clone());
                 let new = settings(&config);
                 sender.send_if_modified(|old| {
                     let differs = *old != new;
@@ -121,7 +137,6 @@ impl Start {
             stop.cancelled().await;
             Ok(())
         });
-        self.follow_file(supervisor, health);
         receiver
     }
 

@@ -1,4 +1,4 @@
-//! `mci operator`: publishes what this cluster exposes.
+//! `mci operator`: publishes what this cluster exposes, and tells its peers.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +10,16 @@ use mci_kube::lease::Timing;
 use mci_kube::operator::{BOUNDS, Gauges, Histogram, Operator, Options, Settings, Stage};
 
 use super::families::{decoding, leadership, number, watches, writes};
+use super::peers::{self, Own, PeerSettings, Standings};
 use super::{CONFIGURATION, Start, current, run, serve_http};
 use crate::cli;
 use crate::config::Config;
 use crate::serve::HTTP;
 use crate::serve::health::Health;
 use crate::supervise::Supervisor;
+
+/// The task that tells peers, as readiness and logs name it.
+const PEERS: &str = "telling peers";
 
 /// Runs until a signal comes.
 pub(crate) fn operator(arguments: &cli::Operator) -> anyhow::Result<ExitCode> {
@@ -35,10 +39,16 @@ fn begin(start: &Start) -> anyhow::Result<Supervisor> {
     };
     let operator = Operator::new(start.client.clone(), options, settings);
     let gauges = operator.gauges();
+    let standings = Standings::default();
+    let (of_readiness, of_metrics) = (standings.clone(), standings.clone());
+    let own = Own::of(&operator, start.config.cluster_identifier.clone());
+    let told = start.tell(&mut supervisor, "telling which peers there are", PeerSettings::of);
+    let stop = supervisor.shutdown();
+    supervisor.keep_up(PEERS, move || peers::run(own.clone(), told.clone(), standings.clone(), stop.clone()));
 
     let (of_sync, of_watches) = (Arc::clone(&gauges), Arc::clone(&gauges));
     let readiness = health
-        .tasks(&[CONFIGURATION, HTTP])
+        .tasks(&[CONFIGURATION, HTTP, PEERS])
         .require("synced", move || {
             if of_sync.is_synced() { Ok(()) } else { Err("not everything was listed yet".to_owned()) }
         })
@@ -49,9 +59,11 @@ fn begin(start: &Start) -> anyhow::Result<Supervisor> {
                 .filter_map(|watch| current(watch).err().map(|why| format!("{}: {why}", watch.name())))
                 .collect();
             if ailing.is_empty() { Ok(()) } else { Err(ailing.join("; ")) }
-        });
+        })
+        .detail("peers", move || of_readiness.ailing());
     let exposition = Exposition::of_process(env!("CARGO_PKG_VERSION"))
         .and(Families::new(move || families(&gauges)))
+        .and(Families::new(move || of_metrics.families()))
         .and(health.families());
     serve_http(&mut supervisor, &start.config, readiness, exposition)?;
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mci_core::state_file::Problems;
 use mci_core::{Changes, Live};
@@ -16,6 +16,7 @@ use crate::facts::headline;
 use crate::file_facts::{FileFacts, parse};
 use crate::files::{Content, Sources, Unreadable};
 use crate::manifests::Note;
+use crate::unix;
 
 /// How many mistakes of one file are logged.
 const LOGGED_MISTAKES: usize = 100;
@@ -49,7 +50,7 @@ impl Served {
         for Note { text: assumed, .. } in notes.assumed {
             info!(%assumed, "The manifests do not say it");
         }
-        let now = unix_now();
+        let now = unix::now();
         Ok(self.live.edit(|edit| {
             edit.replace(&snapshot);
             edit.expire(now);
@@ -92,7 +93,7 @@ impl Served {
         while shutdown.run_until_cancelled(every_second.tick()).await.is_some() {
             let served = self.clone();
             // An edit waits for the one before it, which may be that of a large file.
-            tokio::task::spawn_blocking(move || served.expire(unix_now())).await?;
+            tokio::task::spawn_blocking(move || served.expire(unix::now())).await?;
         }
         Ok(())
     }
@@ -124,8 +125,4 @@ fn hash(contents: &[Content]) -> u64 {
     let mut hasher = DefaultHasher::new();
     contents.hash(&mut hasher);
     hasher.finish()
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -18,13 +18,15 @@ mod receiver;
 mod sender;
 mod shards;
 mod store;
+mod term;
 
 pub use self::admission::{Admission, PeerLimits, Refusal, RefusalReason};
 pub use self::heartbeat::{Heard, Heartbeat, Protocol};
 pub use self::keys::{KEY_HASH_OCTETS, KeyRing};
 pub use self::memory::MemoryStore;
 pub use self::outbox::{Outbox, Standing};
-pub use self::receiver::{Decision, HeldShard, decide};
+pub use self::receiver::{Decision, HeldShard, Told, decide};
 pub use self::sender::{Sender, Violation, Window};
 pub use self::shards::{ShardChange, ShardItem, ShardState, ShardUpdate, ShardVersion, Urgency};
 pub use self::store::{ClusterStore, StoreError, Stored};
+pub use self::term::PeerTerm;

@@ -19,8 +19,8 @@ pub mod pb {
 }
 
 pub use self::client::{
-    ApiKey, Backoff, BadApiKey, Connection, PeerError, PeerTarget, Progress, Pulse, Source, Syncing, connect,
-    heartbeats, run, sync,
+    ApiKey, Backoff, BadApiKey, Connection, PeerError, PeerTarget, Progress, Pulse, Source, Syncing,
+    client_tls, connect, heartbeats, run, sync,
 };
 pub use self::server::{Call, CallEnd, ObservePeers, PeerServerConfig, router};
 

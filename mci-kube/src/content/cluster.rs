@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mci_core::{ClusterId, ClusterState, Hostname, Override};
+use mci_core::{ClusterId, ClusterState, Hostname, Override, Overrides};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -26,37 +26,6 @@ pub struct ClusterView {
     pub left: bool,
     /// What is held at this Unix time is released (R26).
     pub withdrawal_confirmed_at: Option<u64>,
-}
-
-/// Overrides of one thing, from everyone who set one: each ends at a time of its own, so all are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides(Vec<Override>);
-
-impl Overrides {
-    /// The one that holds now: the strongest that has not ended, and of equals the one that lasts longest (R24).
-    pub fn at(&self, unix_seconds: u64) -> Option<&Override> {
-        let open = self.0.iter().filter(|one| one.until.is_none_or(|until| until > unix_seconds));
-        open.max_by_key(|one| (one.state, one.until.unwrap_or(u64::MAX)))
-    }
-
-    /// When something else may hold: the next end after now.
-    pub fn next_end(&self, unix_seconds: u64) -> Option<u64> {
-        self.0.iter().filter_map(|one| one.until).filter(|until| *until > unix_seconds).min()
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Override> {
-        self.0.iter()
-    }
-
-    /// Whether nobody set one.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn add(&mut self, one: Override) {
-        self.0.push(one);
-    }
 }
 
 /// What an object says. `Err` where its name is no cluster's identifier.

@@ -1,6 +1,6 @@
 //! The API server's clock beside ours.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::Request;
 use k8s_openapi::jiff::fmt::rfc2822;
@@ -8,6 +8,7 @@ use kube::client::Body;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{CallError, ClusterClient, DEADLINE};
+use crate::unix;
 
 /// What the API server's clock says beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,7 @@ pub async fn clock(client: &ClusterClient) -> Result<Option<Clock>, CallError> {
         .map_err(|_| CallError::TimedOut(DEADLINE))?
         .map_err(|error| CallError::Broken(crate::client::with_causes(&error)))?;
     let took = began.elapsed();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ours = now.saturating_sub(took / 2);
+    let ours = unix::since().saturating_sub(took / 2);
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
     let theirs = date.and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
     Ok(theirs.map(|theirs| Clock {

@@ -179,7 +179,8 @@ impl Book {
         }
     }
 
-    fn touch(&mut self, shard: Shard, lane: Lane) {
+    /// A shard is to be looked at, whether or not anything in it changed.
+    pub(super) fn touch(&mut self, shard: Shard, lane: Lane) {
         let touched = self.touched.entry(shard).or_insert(lane);
         *touched = lane.min(*touched);
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use super::outgoing::Outgoing;
 use crate::content::cluster::{ClusterView, OwnOverrides};
 use crate::content::shard::{ShardContent, Version};
 use crate::content::{self};
@@ -69,6 +70,8 @@ pub(super) struct CacheItem {
     pub(super) content: Option<ShardContent>,
     /// Where it bears a name of the own cluster's, or says that it is its.
     pub(super) seen: Option<SeenShard>,
+    /// The same as peers are sent it, of a shard of the own cluster.
+    pub(super) outgoing: Option<Outgoing>,
     /// It says that it is the own cluster's, and its name is another: it is to go.
     pub(super) is_stray: bool,
 }
@@ -86,10 +89,12 @@ pub(super) fn cluster_caches(
         let says_own = object.shard.is_some() && object.cluster.as_deref() == Some(own.as_str());
         let seen = (says_own || name.starts_with(&prefix)).then(|| SeenShard::of(&object));
         let Some(object) = decoding.own(object) else {
-            return Ok(CacheItem { content: None, seen, is_stray: says_own });
+            return Ok(CacheItem { content: None, seen, outgoing: None, is_stray: says_own });
         };
         let read = content::shard::read(&object).map_err(|fault| fault.to_string())?;
-        Ok(CacheItem { content: Some(decoding.faults.log(&name, read)), seen, is_stray: false })
+        let content = decoding.faults.log(&name, read);
+        let outgoing = (content.cluster == own).then(|| Outgoing::of(&content, raw)).transpose()?;
+        Ok(CacheItem { content: Some(content), seen, outgoing, is_stray: false })
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mci_core::publish::{
     Condition, ConditionType, Group, GslbName, Kind, ObjectName, Reason, Reference, ReferenceView,
@@ -23,19 +23,15 @@ use tracing::{debug, info, warn};
 
 use super::absences::STAY;
 use super::book::Book;
-use super::caches::ContentHash;
+use super::caches::{ContentHash, SeenShard};
 use super::index::{First, Index};
 use super::wanted::{OwnShard, Resource, Says, Service};
 use super::{Settings, neighbours, pulse, status};
 use crate::names;
 use crate::resources::{self, GslbStatus, ResourceCache, ServiceCache};
-use crate::watch::ObjectKey;
+use crate::unix;
+use crate::watch::{ObjectKey, Progress};
 use crate::write::Lane;
-
-fn unix_now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
-}
 
 impl Index {
     /// Works out what follows from what was taken in, and from the time that has passed.
@@ -44,7 +40,7 @@ impl Index {
             return;
         }
         let began = Instant::now();
-        let (now, unix) = (self.now(), unix_now());
+        let (now, unix) = (self.now(), unix::stamp());
         self.end_absences();
         let leads = self.lead();
         let update = self.publisher.update(now, unix);
@@ -54,6 +50,7 @@ impl Index {
         self.keep(hostnames, now);
         self.offer(services, references);
         self.compare();
+        self.rise();
         if leads {
             self.write_shards();
         }
@@ -229,6 +226,31 @@ impl Index {
         }
     }
 
+    /// Where peers hold more than we do, because our store was restored from an older copy, the shards are written above
+    /// that: what holds is what this cluster publishes now. What was never here is written there as an empty shard.
+    fn rise(&mut self) {
+        let outdone = self.feeding.outbox().take_outdone();
+        // Only who leads can tell a store that was restored from a watch that lags; the next leader is told again.
+        let Some((term, book)) = &mut self.book else { return };
+        let mut above = 0;
+        for held in outdone {
+            match self.versions.outdone(&held, *term) {
+                Ok(true) => {
+                    book.touch(held.shard, Lane::Bulk);
+                    above += 1;
+                }
+                Ok(false) => {}
+                Err(problem) => warn!(shard = %held.shard, %problem, "A peer's word is not believed"),
+            }
+        }
+        if above > 0 {
+            warn!(
+                shards = above,
+                "Peers hold newer versions than the API server here: written anew, above them"
+            );
+        }
+    }
+
     /// The shards that changed, to whoever writes them.
     fn write_shards(&mut self) {
         let Some((term, book)) = &mut self.book else { return };
@@ -238,7 +260,8 @@ impl Index {
             let key = ObjectKey::new(&self.namespace, &name);
             object.metadata.namespace = Some(self.namespace.to_string());
             let hash = ContentHash::of_shard(&object);
-            if self.desks.shards.with_seen(&key, |seen| seen.map(|seen| seen.hash)) != Some(hash) {
+            let stays = |seen: Option<&SeenShard>| seen.is_some_and(|seen| seen.hash == hash);
+            if !self.desks.shards.with_seen(&key, stays) {
                 self.gauges.write_wanted(&key, self.since.unwrap_or_else(Instant::now));
             }
             let (versions, object) = (self.versions.clone(), Arc::new(object));
@@ -334,6 +357,7 @@ impl Index {
                 }
             }
         }
+        status.hostnames.retain(|hostname| !self.too_large.contains_key(hostname));
         for (_, mut condition) in found {
             shorten(&mut condition.message);
             status.put(condition);
@@ -347,6 +371,8 @@ impl Index {
             return;
         }
         let now = Instant::now();
+        let view_age = self.view_age();
+        let leads = self.claim.term().is_some() && view_age == Some(Duration::ZERO);
         let itself = &self.itself;
         let interval = self.settings.heartbeat;
         let is_due = now >= self.next_beat;
@@ -354,7 +380,7 @@ impl Index {
         self.beats.send_if_modified(|due| {
             let number = due.number + 1;
             let (term, left, overrides) = (itself.version, itself.left, itself.overrides.clone());
-            let news = pulse::Due { number, interval, term, left, overrides };
+            let news = pulse::Due { number, interval, term, left, overrides, view_age, leads };
             let differs = (due.left, &due.overrides) != (news.left, &news.overrides);
             if due.number > 0 && !is_due && !differs {
                 return false;
@@ -364,6 +390,26 @@ impl Index {
             true
         });
         self.next_beat = next;
+    }
+}
+
+impl Index {
+    /// How long ago the API server was last seen to be followed; nothing of a replica that is not the one to say so.
+    fn view_age(&mut self) -> Option<Duration> {
+        if self.claim.term().is_some() {
+            self.speaks = true;
+        } else if self.claim.holder().is_some_and(|holder| holder != self.identity) {
+            // Who lost the API server lost the lead with it: it goes on to say so until somebody else leads.
+            self.speaks = false;
+        }
+        let age = |watch: Arc<Progress>| {
+            if watch.state().is_current() {
+                Duration::ZERO
+            } else {
+                watch.since_contact().unwrap_or(self.now())
+            }
+        };
+        self.speaks.then(|| self.gauges.watches().into_iter().map(age).max().unwrap_or_default())
     }
 }
 

@@ -21,6 +21,7 @@ use super::desks::Desks;
 use super::feed::{Message, News};
 use super::gauges::Gauges;
 use super::notices::Notices;
+use super::outgoing::Feeding;
 use super::own_cluster::OwnCluster;
 use super::pulse;
 use super::versions::Versions;
@@ -65,6 +66,8 @@ pub(super) struct Index {
     /// What every cluster publishes, as it stands in the API server.
     pub(super) shards: Shards,
     pub(super) versions: Versions,
+    /// What peers are sent of the own shards.
+    pub(super) feeding: Feeding,
     /// What this replica publishes while it leads, and in which term.
     pub(super) book: Option<(u64, Book)>,
     /// Hostnames of which other clusters said something else.
@@ -77,6 +80,10 @@ pub(super) struct Index {
     pub(super) states: BTreeMap<ClusterId, ClusterState>,
     pub(super) itself: OwnCluster,
     pub(super) next_beat: Instant,
+    /// As whom this replica contends for leadership.
+    pub(super) identity: String,
+    /// It leads, or led last as far as it knows: so it is the one who says how old our view of the API server is.
+    pub(super) speaks: bool,
     /// When the oldest change came that was not worked out yet.
     pub(super) since: Option<Instant>,
 }
@@ -92,6 +99,8 @@ pub(super) struct Parts {
     pub(super) notices: Notices,
     pub(super) beats: tokio::sync::watch::Sender<pulse::Due>,
     pub(super) versions: Versions,
+    pub(super) feeding: Feeding,
+    pub(super) identity: String,
 }
 
 /// The kinds of the Gateway API.
@@ -111,7 +120,19 @@ fn object_name(key: &ObjectKey) -> ObjectName {
 
 impl Index {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { own, namespace, settings, claim, desks, gauges, notices, beats, versions } = parts;
+        let Parts {
+            own,
+            namespace,
+            settings,
+            claim,
+            desks,
+            gauges,
+            notices,
+            beats,
+            versions,
+            feeding,
+            identity,
+        } = parts;
         let mut publisher = Publisher::new(settings.publish.clone());
         for kind in optional_kinds() {
             publisher.set_installed(kind, false);
@@ -141,6 +162,7 @@ impl Index {
             epochs: BTreeMap::new(),
             shards: Shards::default(),
             versions,
+            feeding,
             book: None,
             reconsidered: BTreeSet::new(),
             differences: HashMap::new(),
@@ -150,6 +172,8 @@ impl Index {
             states: BTreeMap::new(),
             itself: OwnCluster::default(),
             next_beat: now,
+            identity,
+            speaks: false,
             since: None,
         }
     }
@@ -326,23 +350,17 @@ impl Index {
         }
     }
 
-    fn take_shards(&mut self, batch: Batch<CacheItem>) {
+    fn take_shards(&mut self, mut batch: Batch<CacheItem>) {
         let listed = !matches!(batch, Batch::Changes(_));
-        let mut seen_versions = Vec::new();
+        self.feeding.take(&mut batch);
         let mut strays = Vec::new();
         let (contents, seen) = split(batch, |key, _, item: CacheItem| {
-            let CacheItem { content, seen, is_stray } = item;
-            if let (Some(content), Some(seen)) = (&content, &seen) {
-                seen_versions.push((content.shard, seen.version));
-            }
+            let CacheItem { content, seen, outgoing: _, is_stray } = item;
             if is_stray {
                 strays.push(key.clone());
             }
             (ShardItem(content), seen)
         });
-        for (shard, version) in seen_versions {
-            self.versions.saw(shard, version);
-        }
         self.desks.shards.observe(only_own(seen));
         for key in strays {
             self.desks.remove_stray(&self.own, key);

@@ -4,7 +4,8 @@
 //!  API server ──► one watch a kind ──► one channel ──► Index (mci_core decides) ──► desks ──► writers ──► API server
 //!                                                        │   ▲                                ▲
 //!                                                        │   └── Settings                     │ asked at each write
-//!                                                        └── heartbeats, Events            Claim ◄── Lease
+//!                                                        ├── heartbeats, Events            Claim ◄── Lease
+//!                                                        └── Outbox, Beat ──► whoever talks to peers
 //! ```
 //!
 //! Every replica runs all of it: a standby's index is warm, its desks know what they would write, and it writes nothing
@@ -15,6 +16,7 @@
 
 mod absences;
 mod batches;
+mod beats;
 mod book;
 mod caches;
 mod definitions;
@@ -25,6 +27,7 @@ mod gauges;
 mod index;
 mod neighbours;
 mod notices;
+mod outgoing;
 mod own_cluster;
 mod pulse;
 mod status;
@@ -35,24 +38,27 @@ mod wanted;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mci_core::peer::Outbox;
 use mci_core::publish::Config;
 use mci_core::{ClusterId, WithdrawalLimits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use self::beats::Beat;
 use self::desks::{Desks, Writing};
 use self::feed::{Feeds, Message, News};
 pub use self::gauges::{BOUNDS, Gauges, Histogram, Stage};
 use self::index::{Index, Parts};
 use self::notices::Notices;
+use self::outgoing::Feeding;
 use self::tasks::{Ended, Tasks};
 use self::versions::Versions;
 use crate::client::ClusterClient;
 use crate::decode::Decoding;
 use crate::events::{EventWriter, recorder};
-use crate::lease::{self, Contender, contend};
+use crate::lease::{self, Claim, Contender, contend};
 use crate::watch::Timing;
 use crate::write::{Counters, Lanes};
 
@@ -138,7 +144,20 @@ pub struct Operator {
     lanes: Lanes,
     contender: Contender,
     events: EventWriter,
-    beats: watch::Receiver<pulse::Due>,
+    due: watch::Receiver<pulse::Due>,
+    beats: watch::Sender<Beat>,
+    outbox: Outgoing,
+}
+
+/// What is sent to peers, and when there is more of it.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The own shards as the API server here holds them. What a peer holds instead is told to it, too.
+    pub outbox: Arc<Outbox>,
+    /// The outbox's generation, whenever it is another.
+    pub generation: watch::Receiver<u64>,
+    /// To be notified when something was put into the outbox that outdoes it: the operator looks at it.
+    pub outdone: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Operator {
@@ -152,12 +171,19 @@ impl Operator {
     pub fn new(client: ClusterClient, options: Options, settings: watch::Receiver<Settings>) -> Self {
         let versions = Versions::default();
         let highest = versions.clone();
+        let feeding = Feeding::new(&options.cluster, Arc::default(), versions.clone());
+        let outbox = Outgoing {
+            outbox: Arc::clone(feeding.outbox()),
+            generation: feeding.generation(),
+            outdone: Arc::default(),
+        };
+        let identity = lease::identity(&options.pod);
         let (claim, contender) = contend(
             client.clone(),
             lease::Options {
                 namespace: options.namespace.clone(),
                 name: LEASE.to_owned(),
-                identity: lease::identity(&options.pod),
+                identity: identity.clone(),
                 // A Lease that was deleted forgot its term; the shards remember it.
                 floor: Arc::new(move || highest.term()),
                 timing: options.lease,
@@ -173,7 +199,7 @@ impl Operator {
         let (told, events) = recorder(client.clone(), "mci-operator", &options.pod);
         let notices = Notices::new(told, &options.namespace, options.cluster.clone());
         let desks = Desks::new();
-        let (due, beats) = watch::channel(pulse::Due::default());
+        let (beats_due, due) = watch::channel(pulse::Due::default());
         let index = Index::new(Parts {
             own: options.cluster.clone(),
             namespace: options.namespace.as_str().into(),
@@ -182,8 +208,10 @@ impl Operator {
             desks: desks.clone(),
             gauges: Arc::clone(&gauges),
             notices: notices.clone(),
-            beats: due,
+            beats: beats_due,
             versions,
+            feeding,
+            identity,
         });
         Self {
             client,
@@ -198,8 +226,25 @@ impl Operator {
             lanes,
             contender,
             events,
-            beats,
+            due,
+            beats: watch::Sender::default(),
+            outbox,
         }
+    }
+
+    /// What this cluster publishes, for peers. Only who leads sends it.
+    pub fn outgoing(&self) -> Outgoing {
+        self.outbox.clone()
+    }
+
+    /// Each heartbeat that is due, for peers. Every replica sends them (R21).
+    pub fn beats(&self) -> watch::Receiver<Beat> {
+        self.beats.subscribe()
+    }
+
+    /// Whether this replica leads.
+    pub fn claim(&self) -> Claim {
+        self.gauges.claim().clone()
     }
 
     /// For readiness and metrics.
@@ -222,7 +267,9 @@ impl Operator {
             lanes,
             contender,
             events,
+            due,
             beats,
+            outbox: Outgoing { outdone, .. },
         } = self;
         if index.settings.publish.hostname_policy.is_none() {
             info!("There is no hostnamePolicy: every namespace may publish every hostname (R27)");
@@ -245,15 +292,17 @@ impl Operator {
 
         let mut others = Tasks::default();
         let stop_others = CancellationToken::new();
+        let (learnt, learning) = watch::channel(pulse::Learnt::default());
         let pulse = pulse::Sender {
             client: client.clone(),
             namespace: options.namespace.as_str().into(),
             own: options.cluster.clone(),
-            due: beats,
+            due: due.clone(),
             gauges: Arc::clone(&gauges),
-            instance: None,
+            learnt,
         };
         others.spawn("heartbeats", pulse.run(stop_others.clone()));
+        others.spawn("heartbeats for peers", beats::tell(due, learning, beats, stop_others.clone()));
         others.spawn("events", events.run(stop_others.clone()));
 
         let mut contending = Tasks::default();
@@ -283,6 +332,7 @@ impl Operator {
                     });
                     feeds.follow(&mut index);
                 }
+                () = outdone.notified() => blocking(|| index.settle()),
                 Ok(()) = leadership.changed() => {
                     leadership.borrow_and_update();
                     blocking(|| index.settle());

@@ -3,6 +3,8 @@
 //! The index says when one is due, so that a replica whose index stands still is silent; this task sends it. What a
 //! heartbeat repeats of the own `Cluster` is as old as what this replica saw of it: its version is the term, so a replica
 //! that lags behind another takes over what that one said, and never takes it back.
+//!
+//! What is learnt on the way is told to whoever sends heartbeats to peers.
 
 use std::sync::Arc;
 
@@ -30,6 +32,19 @@ pub(super) struct Due {
     pub(super) term: u64,
     pub(super) left: bool,
     pub(super) overrides: String,
+    /// How old this cluster's view of its API server is, of the replica that says so.
+    pub(super) view_age: Option<Duration>,
+    /// This replica leads, and sees the API server.
+    pub(super) leads: bool,
+}
+
+/// What the API server adds to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Learnt {
+    /// Which installation this is; nothing while that is not known, empty where it may not be.
+    pub(super) instance: Option<String>,
+    /// What the own Lease said that is newer than what this replica saw.
+    pub(super) newer: Option<Said>,
 }
 
 pub(super) struct Sender {
@@ -38,8 +53,7 @@ pub(super) struct Sender {
     pub(super) own: ClusterId,
     pub(super) due: watch::Receiver<Due>,
     pub(super) gauges: Arc<Gauges>,
-    /// The UID of the namespace, once it is known.
-    pub(super) instance: Option<String>,
+    pub(super) learnt: watch::Sender<Learnt>,
 }
 
 impl Sender {
@@ -65,7 +79,7 @@ impl Sender {
                 };
                 let sent = tokio::select! {
                     () = stop.cancelled() => return,
-                    sent = send(&self.client, &self.namespace, &self.own, &mut self.instance, pulse, &due) => sent,
+                    sent = self.send(pulse, &due) => sent,
                 };
                 self.gauges.count_heartbeat(sent.is_ok());
                 match sent {
@@ -89,40 +103,44 @@ impl Sender {
             }
         }
     }
-}
 
-async fn send(
-    client: &ClusterClient,
-    namespace: &str,
-    own: &ClusterId,
-    instance: &mut Option<String>,
-    pulse: &mut Pulse,
-    due: &Due,
-) -> Result<Beat, CallError> {
-    if instance.is_none() {
-        *instance = match client.get::<Namespace>(&ObjectKey::new("", namespace)).await {
-            Ok(found) => found.and_then(|found| found.metadata.uid),
-            // A heartbeat that does not say whose it is, is one all the same.
+    async fn send(&self, pulse: &mut Pulse, due: &Due) -> Result<Beat, CallError> {
+        let instance = self.instance().await?;
+        let Due { number: _, interval: _, term, left, overrides, view_age: _, leads: _ } = due.clone();
+        let mut said = Said { instance, term, left, overrides, ..Said::default() };
+        let key = ObjectKey::new(&self.namespace, &format!("{HEARTBEAT}{}", self.own));
+        if let Some(lease) = self.client.get::<Lease>(&key).await?
+            && let Ok(Evidence::Heartbeat { said: newer, .. }) = heartbeat::read(&lease)
+            && newer.term > said.term
+        {
+            said = Said { instance: said.instance, ..newer };
+            self.learn(|learnt| learnt.newer = Some(said.clone()));
+        }
+        pulse.heard(&self.client, &said).await
+    }
+
+    /// The UID of the namespace. A heartbeat that cannot say whose it is, is one all the same.
+    async fn instance(&self) -> Result<String, CallError> {
+        if let Some(known) = self.learnt.borrow().instance.clone() {
+            return Ok(known);
+        }
+        let instance = match self.client.get::<Namespace>(&ObjectKey::new("", &self.namespace)).await {
+            Ok(found) => found.and_then(|found| found.metadata.uid).unwrap_or_default(),
             Err(error) if error.is_forbidden() => {
                 warn!(%error, "The namespace cannot be read: heartbeats do not say which installation this is");
-                None
+                String::new()
             }
             Err(error) => return Err(error),
         };
+        self.learn(|learnt| learnt.instance = Some(instance.clone()));
+        Ok(instance)
     }
-    let mut said = Said {
-        instance: instance.clone().unwrap_or_default(),
-        term: due.term,
-        left: due.left,
-        overrides: due.overrides.clone(),
-        ..Said::default()
-    };
-    let key = ObjectKey::new(namespace, &format!("{HEARTBEAT}{own}"));
-    if let Some(lease) = client.get::<Lease>(&key).await?
-        && let Ok(Evidence::Heartbeat { said: newer, .. }) = heartbeat::read(&lease)
-        && newer.term > said.term
-    {
-        said = Said { instance: said.instance, ..newer };
+
+    fn learn(&self, change: impl FnOnce(&mut Learnt)) {
+        self.learnt.send_if_modified(|learnt| {
+            let before = learnt.clone();
+            change(learnt);
+            *learnt != before
+        });
     }
-    pulse.heard(client, &said).await
 }

@@ -33,17 +33,20 @@ impl Wanted for OwnShard {
     type Seen = SeenShard;
 
     fn over(&self, seen: Option<&SeenShard>, term: u64) -> Option<ClusterCache> {
-        if term != self.term || seen.is_some_and(|seen| seen.hash == self.hash) {
+        // What says the same is written all the same where a peer would not take it.
+        let stays =
+            |seen: &SeenShard| seen.hash == self.hash && !self.versions.is_outdone(self.shard, seen.version);
+        if term != self.term || seen.is_some_and(stays) {
             return None;
         }
-        let last = seen.map_or_else(Version::default, |seen| seen.version).max(self.versions.of(self.shard));
-        if seen.is_none() && last == Version::default() && self.object.hostnames.is_empty() {
+        if seen.is_none() && !self.versions.knows(self.shard) && self.object.hostnames.is_empty() {
             // One that was never used does not exist.
             return None;
         }
+        let seen = seen.map_or_else(Version::default, |seen| seen.version);
+        let Version { term, seq } = self.versions.above(self.shard, seen, term);
         let mut object = ClusterCache::clone(&self.object);
-        object.term = term.max(last.term);
-        object.seq = last.seq + 1;
+        (object.term, object.seq) = (term, seq);
         Some(object)
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Judge {
     /// The same for the own cluster, which nobody removes.
     itself: Roster,
     configured: BTreeSet<ClusterId>,
+    /// Peers that are configured no more, and stay because no other would be left.
+    unforgotten: BTreeSet<ClusterId>,
     said: BTreeMap<ClusterId, Said>,
 }
 
@@ -46,6 +48,7 @@ impl Judge {
             peers: Roster::default(),
             itself,
             configured: BTreeSet::new(),
+            unforgotten: BTreeSet::new(),
             said: BTreeMap::new(),
         }
     }
@@ -53,6 +56,10 @@ impl Judge {
     /// A cluster that was judged before: it belongs here until the configuration says otherwise.
     pub(super) fn knew(&mut self, cluster: &ClusterId, judged: Option<ClusterState>, now: Duration) {
         self.liveness.watch(cluster, judged);
+        // What is gone and not configured was removed before: it is none of those that would go now.
+        if judged == Some(ClusterState::Gone) {
+            return;
+        }
         if *cluster != self.own && !self.configured.contains(cluster) {
             self.configured.insert(cluster.clone());
             // Adding never removes.
@@ -60,11 +67,12 @@ impl Judge {
         }
     }
 
-    /// Which peers are configured now. Others become stale at once, and gone after ten minutes; removing all of several
-    /// at once is refused, and changes nothing.
+    /// Which peers are configured now. Others become stale at once, and gone after ten minutes; removing all at once is
+    /// refused, and changes nothing, unless each of them is `forgotten`.
     pub(super) fn configure(
         &mut self,
         peers: &BTreeSet<ClusterId>,
+        forgotten: &BTreeSet<ClusterId>,
         limits: LivenessLimits,
         now: Duration,
     ) -> Result<(), RemovesAllPeers> {
@@ -73,7 +81,15 @@ impl Judge {
         for peer in peers {
             self.liveness.watch(peer, None);
         }
+        let going: BTreeSet<ClusterId> = self.configured.difference(peers).cloned().collect();
+        if going.is_subset(forgotten) {
+            for peer in &going {
+                self.peers.forget(peer, now);
+            }
+        }
+        self.unforgotten = going;
         self.peers.configure(peers, now)?;
+        self.unforgotten.clear();
         self.configured.clone_from(peers);
         Ok(())
     }
@@ -138,7 +154,7 @@ impl Judge {
         let state = roster.state(id, heard, now);
         let said = self.said.get(id);
         let left = said.is_some_and(|said| said.left);
-        let reason = match (state, heard) {
+        let mut reason = match (state, heard) {
             (ClusterState::Alive, _) => "its heartbeat is heard".to_owned(),
             (ClusterState::Gone, _) if left => "it said goodbye".to_owned(),
             (ClusterState::Gone, _) => "it was removed from the peers".to_owned(),
@@ -147,6 +163,9 @@ impl Judge {
                 format!("its heartbeat was not heard for {} s", self.limits.timeout.as_secs_f64())
             }
         };
+        if self.unforgotten.contains(id) {
+            reason.push_str("; it is no longer among the peers, and stays because none would be left: `mci cluster forget` removes it");
+        }
         Verdict {
             state,
             reason,
@@ -189,7 +208,7 @@ mod tests {
 
     fn judge() -> Judge {
         let mut judge = Judge::new(id("east"), LivenessLimits::default());
-        judge.configure(&[id("west")].into(), LivenessLimits::default(), at(0)).unwrap();
+        judge.configure(&[id("west")].into(), &[].into(), LivenessLimits::default(), at(0)).unwrap();
         judge
     }
 
@@ -221,7 +240,7 @@ mod tests {
         judge.knew(&id("north"), Some(ClusterState::Alive), at(1));
         judge.take(heartbeat("west", 1, Said { left: true, term: 2, ..Said::default() }), at(2));
         assert_eq!(state(&judge, "west", 2), (ClusterState::Gone, "it said goodbye".to_owned()));
-        judge.configure(&[id("west")].into(), LivenessLimits::default(), at(3)).unwrap();
+        judge.configure(&[id("west")].into(), &[].into(), LivenessLimits::default(), at(3)).unwrap();
         assert_eq!(
             state(&judge, "north", 3),
             (ClusterState::Stale, "it is no longer among the peers".to_owned())
@@ -232,10 +251,67 @@ mod tests {
     }
 
     #[test]
-    fn r20a_removing_every_peer_at_once_changes_nothing() {
+    fn r20a_removing_every_peer_at_once_changes_nothing_until_it_is_confirmed() {
         let mut judge = judge();
-        assert!(judge.configure(&[].into(), LivenessLimits::default(), at(1)).is_err());
-        assert_eq!(state(&judge, "west", 1).0, ClusterState::Alive);
+        let configure = |judge: &mut Judge, peers: &[&str], forgotten: &[&str], now| {
+            let set = |names: &[&str]| names.iter().map(|name| id(name)).collect();
+            judge.configure(&set(peers), &set(forgotten), LivenessLimits::default(), at(now)).is_ok()
+        };
+        assert!(configure(&mut judge, &["west", "north"], &[], 1));
+        assert!(!configure(&mut judge, &[], &[], 2));
+        let (found, reason) = state(&judge, "west", 2);
+        assert_eq!(found, ClusterState::Alive);
+        assert!(reason.ends_with("`mci cluster forget` removes it"), "{reason}");
+        assert!(!configure(&mut judge, &[], &["west"], 3), "all of them are to be confirmed");
+        assert_eq!(state(&judge, "west", 3).0, ClusterState::Alive);
+        assert!(configure(&mut judge, &[], &["west", "north"], 4));
+        let removed = (ClusterState::Stale, "it is no longer among the peers".to_owned());
+        assert_eq!((state(&judge, "west", 4), state(&judge, "north", 4)), (removed.clone(), removed));
+        assert_eq!(judge.take_gone(at(604)), [id("north"), id("west")]);
+    }
+
+    #[test]
+    fn r20a_a_peer_that_is_still_configured_is_not_forgotten() {
+        let mut judge = judge();
+        judge
+            .configure(&[id("west")].into(), &[id("west")].into(), LivenessLimits::default(), at(1))
+            .unwrap();
+        assert_eq!(state(&judge, "west", 1), (ClusterState::Alive, "its heartbeat is heard".to_owned()));
+    }
+
+    #[test]
+    fn r20a_a_removal_that_is_complete_stays_so_after_a_restart() {
+        let mut judge = Judge::new(id("east"), LivenessLimits::default());
+        judge.knew(&id("east"), Some(ClusterState::Alive), at(0));
+        judge.knew(&id("west"), Some(ClusterState::Gone), at(0));
+        judge.configure(&[].into(), &[].into(), LivenessLimits::default(), at(0)).unwrap();
+        assert_eq!(
+            state(&judge, "west", 1),
+            (ClusterState::Gone, "it was removed from the peers".to_owned())
+        );
+    }
+
+    #[test]
+    fn r20a_a_cluster_that_comes_back_from_its_goodbye_is_alive_again_whatever_comes_late() {
+        let mut judge = judge();
+        let said = |term, left| Said { left, term, ..Said::default() };
+        judge.take(heartbeat("west", 1, said(2, true)), at(1));
+        assert_eq!(state(&judge, "west", 1).0, ClusterState::Gone);
+        judge.take(heartbeat("west", 2, said(3, false)), at(2));
+        assert_eq!(state(&judge, "west", 2).0, ClusterState::Alive);
+        // Of a replica that lags behind.
+        judge.take(heartbeat("west", 3, said(2, true)), at(3));
+        assert_eq!(state(&judge, "west", 3).0, ClusterState::Alive);
+    }
+
+    #[test]
+    fn r20a_a_goodbye_outlasts_the_silence_that_follows() {
+        let mut judge = judge();
+        judge.take(heartbeat("west", 1, Said { left: true, term: 2, ..Said::default() }), at(1));
+        for second in 2..=200 {
+            judge.tick(at(second), true);
+        }
+        assert_eq!(state(&judge, "west", 200), (ClusterState::Gone, "it said goodbye".to_owned()));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From heartbeats to the states of clusters: every replica judges, the leader writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use mci_core::ClusterId;
@@ -16,16 +16,20 @@ use super::merge::Strangers;
 use super::wanted::{Exists, Says};
 use super::{Judged, LEASE, Options, Settings, leftovers, lock};
 use crate::client::ClusterClient;
-use crate::content::cluster::rfc3339;
+use crate::content::cluster::{rfc3339, unix_seconds};
 use crate::heartbeat::{self, Evidence};
 use crate::lease::Claim;
 use crate::resources::Cluster;
 use crate::shards::Shards;
+use crate::unix;
 use crate::watch::{self, Batch, Change, ObjectKey, Observed, Progress, Source};
 use crate::write::{Desk, Lane};
 
 /// Between two looks for what another application left behind.
 const SWEEP: Duration = Duration::from_mins(10);
+/// So far from the time at which it was given, by the clock of this machine, a confirmation counts: one that was given for
+/// an earlier removal is none for a mistake later.
+const CONFIRMED: Duration = Duration::from_hours(1);
 
 pub(super) struct Parts {
     pub(super) client: ClusterClient,
@@ -48,6 +52,8 @@ pub(super) struct States {
     began: Instant,
     /// What was said of each cluster last.
     said: BTreeMap<ClusterId, Verdict>,
+    /// When people confirmed that a peer is to be forgotten, in Unix seconds.
+    confirmed: BTreeMap<ClusterId, u64>,
     /// Clusters were listed: what was judged before is known.
     listed: bool,
     swept: Option<Duration>,
@@ -61,6 +67,7 @@ impl States {
             foreign: Foreign::new(Duration::ZERO),
             began: Instant::now(),
             said: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
             listed: false,
             swept: None,
             parts,
@@ -94,8 +101,10 @@ impl States {
 
     fn clusters(&mut self, batch: Batch<Arc<Cluster>>) {
         let now = self.now();
+        let confirmed = self.confirmed.clone();
         let see = |states: &mut Self, observed: &Observed<Arc<Cluster>>| {
             let Ok(id) = observed.key.name.parse::<ClusterId>() else { return };
+            states.confirms(&id, &observed.value);
             let judged = observed.value.status.as_ref().and_then(|status| status.state);
             states.judge.knew(&id, judged, now);
             if let Some(judged) = judged
@@ -122,12 +131,27 @@ impl States {
         let first = !std::mem::replace(&mut self.listed, true);
         self.parts.exists.observe(batch.clone());
         self.parts.says.observe(batch);
-        if first {
+        if first || self.confirmed != confirmed {
             self.configure();
+        }
+        if first {
             self.parts.exists.begin();
             self.parts.says.begin();
         } else {
             self.say();
+        }
+    }
+
+    fn confirms(&mut self, id: &ClusterId, object: &Cluster) {
+        let Some(text) = object.spec.forget_confirmed_at.as_deref() else {
+            self.confirmed.remove(id);
+            return;
+        };
+        match unix_seconds(text) {
+            Ok(at) => {
+                self.confirmed.insert(id.clone(), at);
+            }
+            Err(problem) => warn!(cluster = %id, problem, "spec.forgetConfirmedAt confirms nothing"),
         }
     }
 
@@ -143,7 +167,11 @@ impl States {
         for id in publishing {
             self.judge.knew(&id, None, now);
         }
-        if let Err(refused) = self.judge.configure(&peers, liveness, now) {
+        let unix = unix::now();
+        let counts = |(_, at): &(&ClusterId, &u64)| at.abs_diff(unix) <= CONFIRMED.as_secs();
+        let forgotten: BTreeSet<ClusterId> =
+            self.confirmed.iter().filter(counts).map(|(id, _)| id.clone()).collect();
+        if let Err(refused) = self.judge.configure(&peers, &forgotten, liveness, now) {
             error!(%refused, "The peers stay as they were");
         }
         for id in peers.iter().chain([&self.parts.options.cluster]) {
@@ -240,7 +268,7 @@ impl States {
             if before.is_some_and(|before| before.state != verdict.state) {
                 info!(cluster = %id, state = %verdict.state, because = verdict.reason, "Cluster state changed");
             }
-            let since = rfc3339(unix_now()).unwrap_or_default();
+            let since = rfc3339(unix::now()).unwrap_or_default();
             self.parts.says.want(self.key(id), Says { verdict: verdict.clone(), since }, Lane::Changes);
         }
         self.said = verdicts;
@@ -298,8 +326,4 @@ fn checks(settings: &Settings) -> tokio::time::Interval {
     let mut checks = interval(settings.liveness.check.max(Duration::from_millis(10)));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     checks
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -51,6 +51,11 @@ pub struct ClusterSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "time_schema")]
     pub withdrawal_confirmed_at: Option<String>,
+    /// Set in the Cluster of a peer: its removal from the configuration counts although no peer is left then. It is said for
+    /// an hour before and after this time. RFC 3339; written by `mci cluster forget`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time_schema")]
+    pub forget_confirmed_at: Option<String>,
 }
 
 /// How strongly something is held back, by whom, why and until when (R24).

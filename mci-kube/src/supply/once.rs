@@ -4,13 +4,13 @@ use mci_core::{HostnameState, Publications, Snapshot};
 
 use super::Source;
 use super::clusters::Clusters;
-use super::state::unix_now;
 use crate::client::{CallError, ClusterClient};
 use crate::content::shard::ShardContent;
 use crate::content::{self, Read};
 use crate::decode::ClusterItem;
 use crate::names::{self, DerivedName};
 use crate::resources::{Cluster, ClusterCache, HostnameCache};
+use crate::unix;
 use crate::watch::{self, Batch, Listing, Observed, Source as Listed};
 
 /// What a namespace holds now.
@@ -41,7 +41,7 @@ pub async fn once(client: &ClusterClient, namespace: &str, source: Source) -> Re
         let Read { content, faults } = content::cluster::read(&object).map_err(|fault| fault.to_string())?;
         Ok(Read { content: ClusterItem(content), faults })
     });
-    let unix = unix_now();
+    let unix = unix::now();
     let snapshot = Snapshot::default().edited(|edit| {
         Clusters::default().take(Batch::Replace(listing), edit, unix);
         for state in states {

@@ -1,7 +1,6 @@
 //! The state of a supply: batches in, edits out. Its clocks are the process's own.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use mci_core::{Changes, ClusterId, Edit, Hostname, Intake, Live, Snapshot};
 use tokio::time::Instant;
@@ -11,6 +10,7 @@ use super::clusters::Clusters;
 use super::hostnames::{Hostnames, Listed, Moved};
 use super::{Listener, Options};
 use crate::decode::ClusterItem;
+use crate::unix;
 use crate::watch::Batch;
 
 pub(super) struct State<H: Hostnames> {
@@ -114,7 +114,7 @@ impl<H: Hostnames> State<H> {
     /// A batch of clusters.
     pub(super) fn clusters(&mut self, batch: Batch<ClusterItem>) {
         let listed = !matches!(batch, Batch::Changes(_));
-        let unix = unix_now();
+        let unix = unix::now();
         let before = self.confirmed_at;
         self.edit(|state, edit| state.clusters.take(batch, edit, unix));
         self.any_end = self.clusters.any_end(unix);
@@ -163,7 +163,7 @@ impl<H: Hostnames> State<H> {
     /// Ends overrides whose time is over (R24).
     pub(super) fn tick(&mut self) {
         if self.any_end {
-            let unix = unix_now();
+            let unix = unix::now();
             self.edit(|state, edit| state.clusters.apply(edit, unix));
             self.any_end = self.clusters.any_end(unix);
         }
@@ -194,7 +194,7 @@ impl<H: Hostnames> State<H> {
         let now = self.began.elapsed();
         let file = self.file.take();
         let mut held = Vec::new();
-        let unix = unix_now();
+        let unix = unix::now();
         self.edit(|state, edit| {
             let fresh = file.is_some();
             if let Some(file) = &file {
@@ -217,7 +217,7 @@ impl<H: Hostnames> State<H> {
         let live = Arc::clone(&self.live);
         let changes: Changes = live.edit(|edit| {
             edits(self, edit);
-            edit.stamp(u32::try_from(unix_now()).unwrap_or(u32::MAX));
+            edit.stamp(unix::stamp());
         });
         for refused in changes.refused() {
             warn!(%refused, "Not answered");
@@ -254,8 +254,4 @@ fn restore(edit: &mut Edit, file: &Snapshot) {
     for (hostname, id, held_back) in file.hostname_overrides() {
         edit.override_hostname(&hostname, &id, Some(held_back));
     }
-}
-
-pub(super) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

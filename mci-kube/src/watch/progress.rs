@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::unix;
 
 /// Why everything was listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -207,8 +209,7 @@ impl Progress {
     pub(super) fn met(&self) {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.contact.store(millis + 1, Ordering::Relaxed);
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.contact_unix.store(u64::try_from(unix.as_millis()).unwrap_or(0), Ordering::Relaxed);
+        self.contact_unix.store(u64::try_from(unix::since().as_millis()).unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(super) fn count_relist(&self, reason: Relist) {

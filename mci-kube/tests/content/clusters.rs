@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mci_core::{ClusterState, Override, OverrideState};
-use mci_kube::content::cluster::{self, ClusterView, Overrides};
+use mci_core::{ClusterState, Override, OverrideState, Overrides};
+use mci_kube::content::cluster::{self, ClusterView};
 use mci_kube::resources::Cluster;
 use serde_json::{Value, json};
 

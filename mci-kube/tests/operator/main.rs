@@ -16,5 +16,6 @@ mod common;
 mod definitions;
 mod leaders;
 mod neighbours;
+mod peers;
 mod publishing;
 mod world;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mci_core::{ClusterId, Hostname, Shard};
-use mci_kube::operator::{Failure, Gauges, Operator, Options, Settings};
+use mci_kube::operator::{Beat, Failure, Gauges, Operator, Options, Outgoing, Settings};
 use mci_kube::{lease, names, watch};
 use serde_json::{Value, json};
 use tokio::sync::watch as channel;
@@ -147,6 +147,8 @@ pub async fn after(seconds: u64) {
 pub struct Replica {
     pub gauges: Arc<Gauges>,
     pub settings: channel::Sender<Settings>,
+    pub outgoing: Outgoing,
+    pub beats: channel::Receiver<Beat>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), Failure>>,
 }
@@ -162,10 +164,10 @@ impl Replica {
         };
         let (settings, receiver) = channel::channel(Settings::new(west()));
         let operator = Operator::new(api.client(), options, receiver);
-        let gauges = operator.gauges();
+        let (gauges, outgoing, beats) = (operator.gauges(), operator.outgoing(), operator.beats());
         let stop = CancellationToken::new();
         let task = tokio::spawn(operator.run(stop.clone()));
-        Self { gauges, settings, stop, task }
+        Self { gauges, settings, outgoing, beats, stop, task }
     }
 
     pub fn leads(&self) -> bool {

@@ -44,7 +44,7 @@ impl Cluster {
         self.apply_folder(&program("gateway-api", GATEWAY_API_VERSION));
     }
 
-    /// Applies all manifests of a folder, file by file.
+    /// Applies all manifests of a folder.
     #[track_caller]
     pub fn apply_folder(&self, folder: &Path) {
         let mut files: Vec<PathBuf> = fs::read_dir(folder)
@@ -55,9 +55,8 @@ impl Cluster {
             .collect();
         files.sort();
         assert!(!files.is_empty(), "no manifests in {}", folder.display());
-        for file in files {
-            self.apply(&fs::read_to_string(file).expect("a file can be read"));
-        }
+        let manifests = files.into_iter().map(|file| fs::read_to_string(file).expect("a file can be read"));
+        self.apply(&manifests.collect::<Vec<_>>().join("\n---\n"));
     }
 }
 

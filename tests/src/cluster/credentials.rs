@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rcgen::KeyPair;
 use serde_json::json;
 
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, SERVER_NAME};
 
 /// Keys, certificates and tokens of one cluster, made for it alone: those of another are refused.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Credentials {
         &self.admin_token
     }
 
-    /// The certificate that the API server shows, for 127.0.0.1.
+    /// The certificate that the API server shows, for 127.0.0.1 and [`SERVER_NAME`].
     pub(super) fn certificate(&self) -> PathBuf {
         self.certificates.server_certificate()
     }
@@ -73,6 +73,14 @@ impl Credentials {
     ) -> PathBuf {
         let token_file = self.folder.join(format!("{file}.token"));
         write(&token_file, token);
+        let mut cluster_fields = json!({
+            "server": format!("https://{server}"),
+            "certificate-authority": self.certificates.authority(),
+        });
+        // The certificate knows no address but that of loopback.
+        if !server.ip().is_loopback() {
+            cluster_fields["tls-server-name"] = SERVER_NAME.into();
+        }
         // JSON is YAML.
         let config = json!({
             "apiVersion": "v1",
@@ -82,13 +90,7 @@ impl Credentials {
                 "name": cluster,
                 "context": {"cluster": cluster, "user": cluster, "namespace": namespace},
             }],
-            "clusters": [{
-                "name": cluster,
-                "cluster": {
-                    "server": format!("https://{server}"),
-                    "certificate-authority": self.certificates.authority(),
-                },
-            }],
+            "clusters": [{"name": cluster, "cluster": cluster_fields}],
             "users": [{"name": cluster, "user": {"tokenFile": token_file}}],
         });
         let path = self.folder.join(file);

@@ -1,5 +1,6 @@
 //! One cluster: its servers, its users, and kubectl.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -187,9 +188,10 @@ impl Cluster {
 
     /// Applies manifests, in order, by server-side apply. Fails where the API server refuses one.
     ///
-    /// Definitions of resources are established, with what they define served, when this returns.
+    /// What definitions of resources define is served, discovered and explained when this returns.
     #[track_caller]
     pub fn apply(&self, yaml: &str) {
+        let mut definitions = Vec::new();
         for object in manifests(yaml) {
             let name = &object["metadata"]["name"];
             self.api.apply(&object).unwrap_or_else(|Refused { message, .. }| {
@@ -197,8 +199,11 @@ impl Cluster {
             });
             if object["kind"] == "CustomResourceDefinition" {
                 self.wait_until_established(name.as_str().expect("a name is a string"));
+                definitions.push(object);
             }
         }
+        // All at once: the API server takes a second to tell of what is new.
+        self.wait_until_told(&definitions);
     }
 
     /// Runs kubectl as the administrator, and returns what it printed; fails where it fails.
@@ -240,6 +245,57 @@ impl Cluster {
                 conditions.iter().any(|found| found["type"] == "Established" && found["status"] == "True")
             })
         });
+    }
+    /// Established says that requests are answered. Other parts of the API server tell of that, each in its own time:
+    /// discovery, which kubectl finds resources by, and OpenAPI, which it explains them by.
+    #[track_caller]
+    fn wait_until_told(&self, definitions: &[Value]) {
+        let told: Vec<Told> = definitions.iter().flat_map(Told::of).collect();
+        let mut missing: Vec<&Told> = told.iter().collect();
+        if missing.is_empty() {
+            return;
+        }
+        wait::until_true("discovery and OpenAPI tell of the new definitions", || {
+            let found = self.api.discover();
+            // One document holds all resources of a group.
+            let mut documents: BTreeMap<&str, Value> = BTreeMap::new();
+            missing.retain(|told| {
+                let document = documents.entry(&told.document).or_insert_with(|| {
+                    self.api.request(http::Method::GET, &told.document, None, None).unwrap_or_default()
+                });
+                let explained = !document["paths"][&told.path].is_null();
+                !(explained && found.iter().any(|resource| resource.collection("") == told.path))
+            });
+            missing.is_empty()
+        });
+    }
+}
+
+/// Where the API server tells of one version of a definition.
+struct Told {
+    /// The document of OpenAPI.
+    document: String,
+    /// The path of all objects.
+    path: String,
+}
+
+impl Told {
+    /// Of each version that is served.
+    fn of(definition: &Value) -> Vec<Self> {
+        let text = |value: &Value| value.as_str().expect("the API server has accepted it").to_owned();
+        let spec = &definition["spec"];
+        let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
+        let served =
+            spec["versions"].as_array().into_iter().flatten().filter(|found| found["served"] == true);
+        served
+            .map(|version| {
+                let version = text(&version["name"]);
+                Told {
+                    document: format!("/openapi/v3/apis/{group}/{version}"),
+                    path: format!("/apis/{group}/{version}/{plural}"),
+                }
+            })
+            .collect()
     }
 }
 

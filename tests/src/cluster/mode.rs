@@ -1,6 +1,7 @@
 //! MCI in a cluster: each mode as a process on this machine, with the `ServiceAccount` that the chart made for it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,6 +52,9 @@ pub struct Replica {
 }
 
 impl Mode {
+    /// All of them.
+    pub const ALL: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
+
     /// How it is called on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -162,6 +166,16 @@ impl Replica {
     /// The name of its pod.
     pub fn name(&self) -> &str {
         &self.setup.pod
+    }
+
+    /// Writes a new token of its `ServiceAccount` in place of the one that it has, as the kubelet does.
+    #[track_caller]
+    pub fn write_token(&self, token: &str) {
+        let mut file = self.setup.kubeconfig.clone().into_os_string();
+        file.push(".token");
+        let new = self.setup.kubeconfig.with_extension("new-token");
+        fs::write(&new, token).expect("a token can be written");
+        fs::rename(new, file).expect("a file can be renamed");
     }
 
     /// Whether it says that it is ready.

@@ -33,8 +33,8 @@ pub use look::{ask, words};
 pub use objects::{GSLBS, INGRESSES, gslb, ingress, service};
 pub use options::Options;
 pub(crate) use options::{Spawned, Starting};
-pub use peer::Peer;
 pub(crate) use peer::derived;
+pub use peer::{Peer, shard};
 pub use steady::{Steady, UNLIMITED};
 
 /// The namespace that the chart is installed in.

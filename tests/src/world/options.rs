@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, Clusters, Mode, Replica, Setup};
 use crate::coredns::Corefile;
+use crate::netns::Beyond;
 use crate::proxy::Proxy;
 use crate::require::faketime;
 
 use super::{CLUSTER, NAMESPACE, NODE, World, ZONE};
 
-const MODES: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
+const MODES: [Mode; 4] = Mode::ALL;
 
 /// What one cluster alone needs: nobody speaks to a front end there.
 const ALONE: [usize; MODES.len()] = [1, 1, 1, 0];
@@ -25,6 +26,7 @@ pub struct Options {
     variables: Vec<(Mode, String, String)>,
     api_server: Vec<String>,
     behind_proxies: bool,
+    beyond: Option<Beyond>,
     gateway_api: bool,
 }
 
@@ -40,6 +42,7 @@ impl Default for Options {
             variables: Vec::new(),
             api_server: Vec::new(),
             behind_proxies: false,
+            beyond: None,
             gateway_api: false,
         }
     }
@@ -115,6 +118,12 @@ impl Options {
         self
     }
 
+    /// With the API server at the other end of a wire; the proxies there pass everything.
+    pub fn beyond(mut self, beyond: &Beyond) -> Self {
+        self.beyond = Some(beyond.clone());
+        self
+    }
+
     /// With the definitions of the Gateway API, before MCI starts.
     pub fn gateway_api(mut self) -> Self {
         self.gateway_api = true;
@@ -142,12 +151,14 @@ impl Options {
         let setups = MODES.map(|mode| {
             (0..self.replicas[place(mode)])
                 .map(|_| {
-                    let mut server = cluster.address();
-                    if self.behind_proxies {
-                        proxies.push(Proxy::start(server));
-                        server = proxies.last().expect("it was just added").address();
-                    }
-                    self.setup(cluster, server, mode)
+                    let server = cluster.address();
+                    let proxy = match &self.beyond {
+                        Some(beyond) => Some(Proxy::on(beyond.listen(), &[server])),
+                        None => self.behind_proxies.then(|| Proxy::start(server)),
+                    };
+                    let reached = proxy.as_ref().map_or(server, Proxy::address);
+                    proxies.extend(proxy);
+                    self.setup(cluster, reached, mode)
                 })
                 .collect::<Vec<_>>()
         });

@@ -90,8 +90,8 @@ impl Peer {
     }
 }
 
-/// The first 10 bits of the SHA-256 of a hostname.
-fn shard(hostname: &str) -> u16 {
+/// The number of the shard that holds a hostname: the first 10 bits of its SHA-256.
+pub fn shard(hostname: &str) -> u16 {
     let hash = Sha256::digest(hostname);
     u16::from_be_bytes([hash[0], hash[1]]) >> 6
 }

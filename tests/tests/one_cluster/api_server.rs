@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use mci_tests::checker::Checker;
 use mci_tests::load::Answer;
+use mci_tests::netns::{self, Beyond};
 use mci_tests::proxy::Proxy;
+use mci_tests::require::{self, Component};
 use mci_tests::wait;
-use mci_tests::world::{CALM, GSLBS, INGRESSES, Steady, UNLIMITED, World, lasts};
+use mci_tests::world::{CALM, GSLBS, INGRESSES, Steady, UNLIMITED, World, lasts, total};
+use serde_json::{Value, json};
 
 use crate::here;
 
@@ -152,6 +155,32 @@ fn a_connection_that_hangs_for_ever_is_given_up_for_another() {
 }
 
 #[test]
+fn packets_to_and_from_the_api_server_are_lost_and_nobody_is_told() {
+    if !here() || !require::present(&[Component::NetworkNamespace]) {
+        return;
+    }
+    netns::inside(&[], || {
+        let beyond = Beyond::wired();
+        let world = published(World::options().beyond(&beyond).start());
+        let (load, table) = begin(&world);
+        let before: Vec<usize> = world.proxies().iter().map(Proxy::accepted).collect();
+        let lost = Instant::now();
+        beyond.lose_packets();
+        change(&world, ANOTHER);
+        // Longer than what is not acknowledged may be on its way.
+        lasts(Duration::from_secs(15));
+        assert_eq!(world.proxies().iter().map(Proxy::accepted).collect::<Vec<_>>(), before);
+        beyond.carry_packets();
+        world.answers_within(BACK, NAME, "A", ANOTHER);
+        for (proxy, before) in world.proxies().iter().zip(before) {
+            assert!(proxy.accepted() > before, "no connection was opened anew");
+        }
+        let table = table.delay(lost, UNLIMITED).phase("changed", lost, [changed()]);
+        followed_again(&world, load, table);
+    });
+}
+
+#[test]
 fn a_watch_that_has_expired_begins_anew() {
     if !here() {
         return;
@@ -193,5 +222,49 @@ fn etcd_goes_back_to_an_older_copy() {
     // What was there then is there now, and what was made since is not.
     world.answers_within(BACK, old, "A", "192.0.2.2");
     world.answers_within(BACK, later, "A", "NXDOMAIN");
+    followed_again(&world, load, table.delay(restored, UNLIMITED));
+}
+
+#[test]
+fn etcd_goes_back_to_an_older_copy_while_the_api_server_runs_on() {
+    if !here() {
+        return;
+    }
+    // A watch from a version that no longer exists is answered 200 and hears nothing: only its proof finds that. (With
+    // its own cache the API server would go on to tell everyone what no longer exists, until it is started again.)
+    let options = World::options().api_server("--watch-cache=false");
+    let world = published(options.variable("MCI_DNS_REFRESH_INTERVAL", "2s").start());
+    let (old, later) = ("old.gslb.example.com", "later.gslb.example.com");
+    world.publish(TEAM, "old", old, "192.0.2.2");
+    world.answers(old, "A", "192.0.2.2");
+    let copy = world.clusters().etcd().snapshot();
+    world.publish(TEAM, "later", later, "192.0.2.3");
+    world.answers(later, "A", "192.0.2.3");
+    world.delete(GSLBS, TEAM, "old");
+    world.answers(old, "A", "NXDOMAIN");
+    // More versions than will be made in the rest of the test: no watch hears anything by itself.
+    let lost: Vec<Value> = (0..2_000)
+        .map(|number| {
+            let metadata = json!({"name": format!("lost-{number}"), "namespace": TEAM});
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        })
+        .collect();
+    for answer in world.api().create_all(&lost) {
+        answer.unwrap();
+    }
+    let went_back = |world: &World| -> u64 {
+        let reason = [("reason", "went_back")];
+        world.all().map(|replica| total(&replica.metrics(), "mci_source_relists_total", &reason)).sum()
+    };
+    assert_eq!(went_back(&world), 0);
+
+    let (load, table) = begin(&world);
+    let restored = Instant::now();
+    world.clusters().etcd().restore(&copy);
+    // Two components in a row, each of which proves its watches every half minute.
+    let both = BACK * 2;
+    world.answers_within(both, old, "A", "192.0.2.2");
+    world.answers_within(both, later, "A", "NXDOMAIN");
+    assert!(went_back(&world) > 0, "it was not found by a proof");
     followed_again(&world, load, table.delay(restored, UNLIMITED));
 }

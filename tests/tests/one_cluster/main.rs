@@ -12,10 +12,13 @@ mod caches;
 mod dns_server;
 mod leaders;
 mod liveness;
+mod manifests;
 mod many;
 mod overrides;
 mod shared;
+mod statuses;
 mod strangers;
+mod tokens;
 mod withdrawals;
 
 /// Whether this machine has all that a world consists of; else the calling test is skipped.

@@ -17,7 +17,7 @@ const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 const GROUP: &str = "multicluster.veccsolutions.io/v1alpha";
 
 /// Lets a definition take any object, as one of another version or a client of etcd itself would.
-fn loosen(world: &World, name: &str) {
+pub(crate) fn loosen(world: &World, name: &str) {
     let definition = world.api().get(DEFINITIONS, "", name).unwrap();
     let mut versions = definition["spec"]["versions"].clone();
     for version in versions.as_array_mut().unwrap() {

@@ -161,10 +161,8 @@ fn begin(start: &Start) -> anyhow::Result<Supervisor> {
         .and(rest_counters.families())
         .and(health.families());
 
-    let mut rest_options =
+    let rest_options =
         RestOptions::new(config.cluster_identifier.clone()).capabilities(CAPABILITIES.iter().copied());
-    // The gate counts them before, each network by itself.
-    rest_options.strangers_per_second = u32::MAX;
     let shared = Arc::new(store.clone());
     let of_rest = rest(Arc::clone(&shared), keys.clone(), readiness.clone(), rest_options, rest_counters);
     let of_stream = router(shared, keys, PeerServerConfig::default(), calls, supervisor.shutdown());

@@ -155,6 +155,13 @@ fn address(url: &Uri) -> Result<Uri, PeerError> {
 }
 
 fn trust(target: &PeerTarget) -> Result<TlsConnector, PeerError> {
+    let mut config = client_tls(target)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Whom to trust at a peer, and as whom to come, in whatever protocol: its files are read now.
+pub fn client_tls(target: &PeerTarget) -> Result<ClientConfig, PeerError> {
     let configuration = |problem: String| PeerError::Configuration(problem);
     let mut roots = RootCertStore::empty();
     // One of the system's that cannot be read is passed over: another may do.
@@ -172,7 +179,7 @@ fn trust(target: &PeerTarget) -> Result<TlsConnector, PeerError> {
         .with_safe_default_protocol_versions()
         .expect("ring supports TLS 1.2 and 1.3")
         .with_root_certificates(roots);
-    let mut config = match &target.identity {
+    Ok(match &target.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, secret) =
@@ -185,9 +192,7 @@ fn trust(target: &PeerTarget) -> Result<TlsConnector, PeerError> {
                 ))
             })?
         }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
+    })
 }
 
 /// What a connection is made of.

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, sleep};
 
 pub use self::backoff::Backoff;
-pub use self::connect::{ApiKey, BadApiKey, Connection, PeerTarget, connect};
+pub use self::connect::{ApiKey, BadApiKey, Connection, PeerTarget, client_tls, connect};
 pub use self::error::PeerError;
 pub use self::heartbeats::heartbeats;
 pub use self::progress::{Progress, Syncing};

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt as _, stream};
 use mci_core::Shard;
-use mci_core::peer::{ClusterStore, Refusal, ShardState, ShardUpdate, StoreError, Stored, Urgency};
+use mci_core::peer::{ClusterStore, Refusal, ShardState, ShardUpdate, StoreError, Stored, Told, Urgency};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tonic::{Status, Streaming};
 
@@ -44,10 +44,7 @@ pub(super) struct Session<S> {
     /// Shards and octets that came, and are not answered.
     on_the_way: usize,
     octets: usize,
-    /// What the peer was last told.
-    told: BTreeMap<Shard, ShardState>,
-    /// What differed when it was last looked at.
-    differed: BTreeSet<ShardState>,
+    told: Told,
     look: Interval,
     is_looking: bool,
 }
@@ -57,6 +54,12 @@ struct Arrived {
     update: ShardUpdate,
     refused: Vec<Refusal>,
     octets: usize,
+}
+
+impl Arrived {
+    const fn shard(&self) -> Shard {
+        self.update.state.shard
+    }
 }
 
 /// What came of something that was begun.
@@ -88,8 +91,7 @@ impl<S: ClusterStore> Session<S> {
             work: FuturesUnordered::new(),
             on_the_way: 0,
             octets: 0,
-            told: BTreeMap::new(),
-            differed: BTreeSet::new(),
+            told: Told::default(),
             look,
             is_looking: false,
         }
@@ -184,7 +186,7 @@ impl<S: ClusterStore> Session<S> {
                 break;
             }
         }
-        self.told = held.into_iter().map(|state| (state.shard, state)).collect();
+        self.told = Told::new(held);
     }
 
     fn take(&mut self, message: pb::FromSender) -> Result<(), Ended> {
@@ -218,7 +220,7 @@ impl<S: ClusterStore> Session<S> {
             let bulk = self.busy.values().filter(|urgency| **urgency == Urgency::Bulk).count();
             let busy = &self.busy;
             let free = |lane: &VecDeque<Arrived>| {
-                lane.iter().position(|arrived| !busy.contains_key(&arrived.update.state.shard))
+                lane.iter().position(|arrived| !busy.contains_key(&arrived.shard()))
             };
             let next = if let Some(at) = free(&self.changes) {
                 self.changes.remove(at)
@@ -249,7 +251,7 @@ impl<S: ClusterStore> Session<S> {
                 self.octets -= octets;
                 let stored = result.map_err(|error| status::store(&error))?;
                 self.shared.observe.stored(&self.admitted.cluster, urgency, &stored.refused);
-                self.told.insert(shard, stored.state.clone());
+                self.told.stored(stored.state.clone());
                 self.answers.push_back(pb::from_receiver::Message::Stored(wire::stored(stored)));
             }
             Done::Looked(held) => {
@@ -263,29 +265,14 @@ impl<S: ClusterStore> Session<S> {
         Ok(())
     }
 
-    /// Tells what is other than the peer was told, if it was so before too: a view of what is stored may lag behind it.
+    /// Tells what is other than the peer was told.
     fn compare(&mut self, held: Vec<ShardState>) {
-        let mut held: BTreeMap<Shard, ShardState> =
-            held.into_iter().map(|state| (state.shard, state)).collect();
-        for shard in self.told.keys() {
-            held.entry(*shard).or_insert_with(|| ShardState::nothing(*shard));
-        }
-        let waits = |shard: &Shard| {
-            let waiting = self.changes.iter().chain(&self.bulk);
-            self.busy.contains_key(shard)
-                || waiting.map(|arrived| arrived.update.state.shard).any(|other| other == *shard)
-        };
-        let differing: BTreeSet<ShardState> = held
-            .into_values()
-            .filter(|state| self.told.get(&state.shard) != Some(state) && !waits(&state.shard))
-            .collect();
-        let (certain, new) = differing.into_iter().partition(|state| self.differed.contains(state));
-        self.differed = new;
-        let certain: BTreeSet<ShardState> = certain;
-        for piece in certain.into_iter().collect::<Vec<_>>().chunks(PIECE) {
+        let Self { busy, changes, bulk, told, .. } = self;
+        let waiting: BTreeSet<Shard> = changes.iter().chain(&*bulk).map(Arrived::shard).collect();
+        let news = told.look(held, |shard| busy.contains_key(&shard) || waiting.contains(&shard));
+        for piece in news.chunks(PIECE) {
             let states = piece.iter().map(wire::state).collect();
             self.answers.push_back(pb::from_receiver::Message::Held(pb::Held { states, last: false }));
-            self.told.extend(piece.iter().map(|state| (state.shard, state.clone())));
         }
     }
 }
