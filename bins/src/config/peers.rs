@@ -204,7 +204,11 @@ fn peer(
         PeerKey::ClientKeyFile => certificate_key = files.path(reader, node, path),
     })?;
     if PeerKey::ClientCertFile.is_in(given) != PeerKey::ClientKeyFile.is_in(given) {
-        reader.problem(path, node.at, "`clientCertFile` and `clientKeyFile` go together: one of them is missing");
+        reader.problem(
+            path,
+            node.at,
+            "`clientCertFile` and `clientKeyFile` go together: one of them is missing",
+        );
     }
     missing::<PeerKey>(reader, node, path, |key| key.is_in(given), &[PeerKey::Identifier, PeerKey::Url]);
     if PeerKey::Key.is_in(given) && PeerKey::KeyFile.is_in(given) {
