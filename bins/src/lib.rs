@@ -19,6 +19,7 @@ mod init;
 mod kube_facts;
 mod manifests;
 mod modes;
+mod peer_check;
 mod policy;
 mod progress;
 mod serve;
@@ -132,6 +133,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Undrain(arguments) => commands::undrain(arguments, out),
         Command::Withdraw(arguments) => commands::withdraw(arguments, out),
         Command::Cluster(arguments) => commands::cluster(&arguments.what, out),
+        Command::Auth(arguments) => commands::auth(arguments, out),
+        Command::Peer(arguments) => commands::peer(arguments, out),
         Command::State(arguments) => commands::state(arguments, out),
         Command::Completions(arguments) => {
             let mut script = Vec::new();

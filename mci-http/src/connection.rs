@@ -76,7 +76,12 @@ pub(crate) struct Place {
 
 impl Connections {
     /// A place for one more, of `most`; where there is none, the oldest stranger makes way if `evicts` says so.
-    pub(crate) fn open(self: &Arc<Self>, connection: &Connection, most: usize, evicts: bool) -> Option<Place> {
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        connection: &Connection,
+        most: usize,
+        evicts: bool,
+    ) -> Option<Place> {
         let mut open = self.lock();
         if open.by_age.len() >= most {
             let oldest = open.by_age.iter().find(|(_, (connection, _))| evicts && !connection.is_known());

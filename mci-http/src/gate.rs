@@ -160,9 +160,8 @@ fn refuse(why: Turned, headers: &HeaderMap) -> Response {
             "show one that the authority of this front end (tls.http.clientCa) has signed",
         ),
     };
-    let is_grpc = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let is_grpc =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     if is_grpc {
         // An answer of trailers alone: HTTP's own status says nothing there.
         let message = HeaderValue::try_from(format!("{title}: {detail}")).expect("these are printable ASCII");
@@ -252,7 +251,10 @@ mod tests {
         let mut granted = |network, at: u64| {
             (0..5).filter(|_| buckets.take(net(network), 3, begin + Duration::from_secs(at))).count()
         };
-        assert_eq!([granted(1, 0), granted(1, 0), granted(2, 0), granted(1, 1), granted(1, 60)], [3, 0, 3, 3, 3]);
+        assert_eq!(
+            [granted(1, 0), granted(1, 0), granted(2, 0), granted(1, 1), granted(1, 60)],
+            [3, 0, 3, 3, 3]
+        );
     }
 
     #[test]

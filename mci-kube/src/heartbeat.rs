@@ -416,7 +416,8 @@ impl Pulse {
             annotations.insert(TERM.to_owned(), term.to_string());
             annotations.insert(LEFT.to_owned(), left.to_string());
             annotations.insert(OVERRIDES.to_owned(), overrides);
-            for (name, value) in [(PROTOCOL, protocol.map(Protocol::as_str)), (VIEW, view.map(View::as_str))] {
+            for (name, value) in [(PROTOCOL, protocol.map(Protocol::as_str)), (VIEW, view.map(View::as_str))]
+            {
                 match value {
                     Some(value) => annotations.insert(name.to_owned(), value.to_owned()),
                     None => annotations.remove(name),

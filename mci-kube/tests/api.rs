@@ -217,7 +217,13 @@ async fn leads_beats_applies_a_status_and_tells_events() {
     assert_eq!(claim.term(), Some(12));
 
     let mut pulse = Pulse::of_cluster("leads", "east", Duration::from_millis(10));
-    let said = Said { instance: "i".to_owned(), term: 1, left: false, overrides: "[]".to_owned(), ..Said::default() };
+    let said = Said {
+        instance: "i".to_owned(),
+        term: 1,
+        left: false,
+        overrides: "[]".to_owned(),
+        ..Said::default()
+    };
     for _ in 0..2 {
         assert_eq!(pulse.heard(&client, &said).await, Ok(Beat::Written));
         tokio::time::sleep(Duration::from_millis(10)).await;

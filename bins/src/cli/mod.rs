@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "the documentation of arguments is their help text")]
 
 mod care;
+mod peers;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use mci_core::RecordType;
 pub(crate) use self::care::{
     ClusterCommand, Doctor, Drain, Forget, Join, Leave, OfClusters, StatusOf, Undrain, Withdraw,
 };
+pub(crate) use self::peers::{Auth, AuthCommand, NewKey, NewSalt, PeerCheck, PeerCommand, PeerOf};
 use crate::config::{DNS_SERVER, FRONT_END, OPERATOR, ORCHESTRATOR, Written};
 use crate::dig::record_type;
 use crate::serve::ServeOptions;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Undrain(Undrain),
     Withdraw(Withdraw),
     Cluster(OfClusters),
+    Auth(Auth),
+    Peer(PeerOf),
     Crds(Crds),
     Completions(Completions),
     #[command(long_flag = "operator")]

@@ -29,17 +29,24 @@ pub(crate) fn doctor(arguments: &cli::Doctor, out: Out<'_>) -> anyhow::Result<Ex
     };
     let findings = during("Examining", || anyhow::Ok(runtime()?.block_on(examine(&examination))))?;
     let format = arguments.output.format;
-    let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
+    let failed = findings.iter().filter(|finding| finding.is_failure()).count();
     if format.is_data() {
         write_data(out, format, &json!({ "ok": failed == 0, "findings": findings }))?;
     } else {
-        for finding in &findings {
-            writeln!(out, "{}", verdicts(&finding.to_string()))?;
-        }
-        let checked = findings.iter().filter(|finding| finding.verdict != Verdict::Unknown).count();
-        writeln!(out, "{}", summary(checked, failed, &findings))?;
+        write_findings(out, &findings)?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// For people: a line each, and what they come to.
+pub(super) fn write_findings(out: Out<'_>, findings: &[Finding]) -> anyhow::Result<()> {
+    for finding in findings {
+        writeln!(out, "{}", verdicts(&finding.to_string()))?;
+    }
+    let checked = findings.iter().filter(|finding| finding.verdict != Verdict::Unknown).count();
+    let failed = findings.iter().filter(|finding| finding.is_failure()).count();
+    writeln!(out, "{}", summary(checked, failed, findings))?;
+    Ok(())
 }
 
 fn summary(checked: usize, failed: usize, findings: &[Finding]) -> String {

@@ -3,12 +3,14 @@
 //! Each takes what was written on the command line, writes to `out` what was asked for, and returns the exit code; an error
 //! is what keeps it from doing so.
 
+mod auth;
 mod cluster;
 mod crds;
 mod doctor;
 mod drain;
 mod explain;
 mod init;
+mod peer;
 mod resolve;
 mod simulate;
 mod state;
@@ -20,12 +22,14 @@ mod withdraw;
 
 use std::io::{self, Write};
 
+pub(crate) use self::auth::auth;
 pub(crate) use self::cluster::cluster;
 pub(crate) use self::crds::crds;
 pub(crate) use self::doctor::doctor;
 pub(crate) use self::drain::drain;
 pub(crate) use self::explain::explain;
 pub(crate) use self::init::init;
+pub(crate) use self::peer::peer;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::simulate::simulate;
 pub(crate) use self::state::state;

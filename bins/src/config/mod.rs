@@ -45,7 +45,7 @@ pub(crate) use self::keys::Component;
 use self::keys::Key;
 pub(crate) use self::peers::{ApiKey, Peer, PolicyEntry, Protocol};
 use self::read::Fixed;
-pub(crate) use self::value::parse_duration;
+pub(crate) use self::value::{parse_duration, salt_octets};
 use crate::files::{Content, Unreadable};
 use crate::telemetry::Format;
 
@@ -247,6 +247,11 @@ pub(crate) fn load<const OF: u8>(
         environment,
     };
     ConfigFollower::begin(given)
+}
+
+/// What an operator would be told, for commands that are about peers: the environment, and the file below it.
+pub(crate) fn of_peers(file: Option<&Path>) -> Result<Arc<Config>, Problems> {
+    load::<OPERATOR>(file, &Written::default(), Environment::of_process()).map(|(config, _)| config)
 }
 
 /// What a dns-server's configuration file says by itself, for commands that ask a cluster.

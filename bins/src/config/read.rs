@@ -321,7 +321,7 @@ fn listen(keys: &mut Keys<'_, '_>, component: Component) -> ListenOn {
         grpc: keys.value("listen.grpc", vec![Listen::Tcp(loopback)], value::grpc),
         dns: keys.value("listen.dns", Vec::new(), value::dns),
         http: keys.value("listen.http", vec![http_default(component)], value::http).pop(),
-        insecure: keys.value("listen.insecure", false, Reader::boolean),
+        insecure: keys.value("listen.insecure", false, |reader, node, path| reader.boolean(node, path)),
     }
 }
 
@@ -332,7 +332,11 @@ fn hears(input: &mut Input<'_>, listen: &ListenOn, has_certificate: bool) {
     }
     if !has_certificate && !listen.insecure {
         let hint = "or `listen.insecure: true` where plain HTTP is meant: everybody on the way can read the keys of peers";
-        input.wrong("tls.http.cert", "a front end needs a certificate and its key (`tls.http.key`)", Some(hint));
+        input.wrong(
+            "tls.http.cert",
+            "a front end needs a certificate and its key (`tls.http.key`)",
+            Some(hint),
+        );
     }
 }
 
@@ -368,7 +372,8 @@ fn certificates(
         }
         (None, None) => {
             if client_ca.is_some() {
-                let message = format!("without a certificate (`{of_certificate}`) no client is asked for one");
+                let message =
+                    format!("without a certificate (`{of_certificate}`) no client is asked for one");
                 keys.input.wrong(of_ca, message, None);
             }
             None

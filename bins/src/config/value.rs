@@ -214,6 +214,11 @@ pub(super) fn checked_key(text: &str) -> Result<SecretString, &'static str> {
     }
 }
 
+/// A salt in base64.
+pub(crate) fn salt_octets(text: &str) -> Result<SecretSlice<u8>, String> {
+    octets(text, None, "the salt")
+}
+
 /// Octets in base64, at least one; `len` of them where it says.
 pub(super) fn octets(text: &str, len: Option<usize>, what: &str) -> Result<SecretSlice<u8>, String> {
     let octets =

@@ -58,16 +58,22 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn ok(what: impl Into<String>) -> Self {
+    pub(crate) fn ok(what: impl Into<String>) -> Self {
         Self { verdict: Verdict::Ok, what: what.into(), fix: None }
     }
 
-    fn fail(what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn fail(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fail, what: what.into(), fix: Some(fix.into()) }
     }
 
-    fn unknown(what: impl Into<String>) -> Self {
+    pub(crate) fn unknown(what: impl Into<String>) -> Self {
         Self { verdict: Verdict::Unknown, what: what.into(), fix: None }
+    }
+}
+
+impl Finding {
+    pub(crate) fn is_failure(&self) -> bool {
+        self.verdict == Verdict::Fail
     }
 }
 

@@ -78,6 +78,9 @@ impl Sending {
                 let answer = self.client.heartbeat().await;
                 self.plan.heartbeat(now - start, start.elapsed(), answer.is_ok());
                 observe(SendEvent::Heartbeat(answer.as_ref().copied()));
+                if !led {
+                    self.plan.stand_by(start.elapsed());
+                }
                 continue;
             }
             let leading = *leads.borrow_and_update();

@@ -39,8 +39,8 @@ pub struct SendPlan {
     silence: Duration,
     /// What the own cluster publishes.
     wanted: BTreeMap<Hostname, Arc<Host>>,
-    /// What it no longer publishes: until it has been told with all the rest, once more than needed.
-    gone: BTreeSet<Hostname>,
+    /// What it no longer publishes, and since when: until it has been told with all the rest, once more than needed.
+    gone: BTreeMap<Hostname, Duration>,
     /// What is other than it was told, the oldest change first; each once.
     changed: Queue,
     /// What failed, and when it is told again: a while after the last that failed.
@@ -55,6 +55,8 @@ pub struct SendPlan {
     heard: Option<Duration>,
     /// When everything is told again.
     again: Duration,
+    /// The latest that was heard of the time.
+    now: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +86,7 @@ impl SendPlan {
             every: EVERY,
             silence: SILENCE.max(interval.saturating_mul(3) / 2),
             wanted: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
             changed: Queue::default(),
             failed: Queue::default(),
             retry: Duration::ZERO,
@@ -93,6 +95,7 @@ impl SendPlan {
             in_flight: None,
             heard: None,
             again: Duration::ZERO,
+            now: Duration::ZERO,
         }
     }
 
@@ -122,8 +125,8 @@ impl SendPlan {
     /// The own cluster publishes it no more. It is told although the peer may never have heard of it: a leader before this
     /// one may have told it.
     pub fn withdraw(&mut self, hostname: &Hostname) {
-        if self.wanted.remove(hostname).is_some() || !self.gone.contains(hostname) {
-            self.gone.insert(hostname.clone());
+        if self.wanted.remove(hostname).is_some() || !self.gone.contains_key(hostname) {
+            self.gone.insert(hostname.clone(), self.now);
             self.farewell.remove(hostname);
             self.changed.push(hostname);
         }
@@ -143,6 +146,7 @@ impl SendPlan {
 
     /// A heartbeat that was sent at `sent` was answered, now or with an error.
     pub fn heartbeat(&mut self, sent: Duration, now: Duration, answered: bool) {
+        self.now = now;
         if !answered {
             return;
         }
@@ -156,13 +160,25 @@ impl SendPlan {
 
     /// Someone else told the peer in the meantime: it is told everything again.
     pub fn tell_all(&mut self, now: Duration) {
-        self.all = self.wanted.keys().chain(&self.gone).cloned().collect();
-        self.farewell = self.gone.clone();
+        self.all = self.wanted.keys().chain(self.gone.keys()).cloned().collect();
+        self.farewell = self.gone.keys().cloned().collect();
         self.again = now.saturating_add(self.every);
+    }
+
+    /// Another process leads, and tells the peer: nothing waits here, and what it has told twice by now is forgotten. Whoever
+    /// leads next [tells everything](Self::tell_all).
+    pub fn stand_by(&mut self, now: Duration) {
+        self.now = now;
+        (self.changed, self.failed) = (Queue::default(), Queue::default());
+        self.all.clear();
+        self.farewell.clear();
+        let told = self.every.saturating_mul(2);
+        self.gone.retain(|_, since| now.saturating_sub(*since) < told);
     }
 
     /// What to POST now. Nothing while one is on its way, and nothing while the peer does not hear us: it would forget it.
     pub fn next(&mut self, now: Duration) -> Option<Arc<Host>> {
+        self.now = now;
         if self.in_flight.is_some() || !self.is_heard(now) {
             return None;
         }

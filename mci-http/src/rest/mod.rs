@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   request ──► Call (path, in any case) ──► Caller (X-Api-Key ──► cluster) ──► message ──► ClusterStore
-//!                 │ 404, 405                   │ 401, 429                         │ 400, 413, 415   │ 403, 409, 503
+//!                 │ 404, 405                   │ 401                              │ 400, 413, 415   │ 403, 409, 503
 //!                 └────────────────────────────┴──────── problem documents ◄──────┴─────────────────┘
 //! ```
 //!
@@ -41,7 +41,6 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
 use self::call::Call;
-use self::caller::Strangers;
 pub use self::counted::RestCounters;
 pub(crate) use self::message::{Fault, Json};
 pub use self::message::{Host, MOST, Place, Target};
@@ -66,8 +65,6 @@ pub struct RestOptions {
     pub largest_body: usize,
     /// How long a body may take to come. Default: 10 s.
     pub body_timeout: Duration,
-    /// Requests a second without a valid key that are looked at; the rest is answered 429. Default: 20.
-    pub strangers_per_second: u32,
 }
 
 impl RestOptions {
@@ -78,7 +75,6 @@ impl RestOptions {
             capabilities: Vec::new(),
             largest_body: 256 * 1024,
             body_timeout: Duration::from_secs(10),
-            strangers_per_second: 20,
         }
     }
 
@@ -95,11 +91,10 @@ struct Rest<S> {
     readiness: Readiness,
     options: RestOptions,
     counters: RestCounters,
-    strangers: Strangers,
     lists: Semaphore,
 }
 
-/// The routes, over a store. They take every path of one and of two parts that no other router has, since case makes no
+/// The routes, over a store; a [`Gate`](crate::Gate) before them bounds how often strangers may ask. They take every path of one and of two parts that no other router has, since case makes no
 /// difference in theirs.
 pub fn rest<S: ClusterStore>(
     store: Arc<S>,
@@ -108,9 +103,8 @@ pub fn rest<S: ClusterStore>(
     options: RestOptions,
     counters: RestCounters,
 ) -> Router {
-    let strangers = Strangers::new(options.strangers_per_second);
     let lists = Semaphore::new(LISTS_AT_ONCE);
-    let rest = Arc::new(Rest { store, keys, readiness, options, counters, strangers, lists });
+    let rest = Arc::new(Rest { store, keys, readiness, options, counters, lists });
     let serve = move |request: Request| {
         let rest = rest.clone();
         async move { rest.serve(request).await }
@@ -157,7 +151,7 @@ impl<S: ClusterStore> Rest<S> {
             return Ok(None);
         }
         let keys = self.keys.borrow().clone();
-        caller::identify(&keys, request.headers(), &self.strangers).map(Some)
+        caller::identify(&keys, request.headers()).map(Some)
     }
 
     async fn answer(

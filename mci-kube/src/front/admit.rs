@@ -62,8 +62,7 @@ fn item(
 ) -> Result<Box<RawValue>, RefusalReason> {
     let malformed = |what: String| RefusalReason::Malformed(what);
     let raw = RawValue::from_string(json.to_owned()).map_err(|error| malformed(error.to_string()))?;
-    let item: PublishedHostname =
-        serde_json::from_str(json).map_err(|error| malformed(error.to_string()))?;
+    let item: PublishedHostname = serde_json::from_str(json).map_err(|error| malformed(error.to_string()))?;
     let own = Shard::of(hostname);
     if own != place.shard {
         return Err(malformed(format!("it belongs to shard {own}, not to {}", place.shard)));
@@ -149,8 +148,11 @@ impl Refusals {
     /// How often, by cluster and reason.
     pub(super) fn counts(&self) -> Vec<(ClusterId, &'static str, u64)> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counts: Vec<_> =
-            noted.counts.iter().map(|((cluster, reason), count)| (cluster.clone(), *reason, *count)).collect();
+        let mut counts: Vec<_> = noted
+            .counts
+            .iter()
+            .map(|((cluster, reason), count)| (cluster.clone(), *reason, *count))
+            .collect();
         counts.sort_unstable();
         counts
     }

@@ -86,7 +86,8 @@ impl Inner {
                 return self.told(refused);
             }
         }
-        let reason = format!("the shard of {hostname} was changed by others each time that it was to be written");
+        let reason =
+            format!("the shard of {hostname} was changed by others each time that it was to be written");
         Err(StoreError::Unavailable { reason })
     }
 

@@ -157,7 +157,11 @@ impl Store {
             watches: self.watches(),
             writes: Arc::clone(&inner.counters),
             heard: inner.last_heard.all().into_iter().filter(|(cluster, _)| known(cluster)).collect(),
-            stored: stored.iter().filter(|(of, _)| known(of)).map(|(of, count)| (of.clone(), *count)).collect(),
+            stored: stored
+                .iter()
+                .filter(|(of, _)| known(of))
+                .map(|(of, count)| (of.clone(), *count))
+                .collect(),
             refused: inner.refusals.counts().into_iter().filter(|(of, ..)| known(of)).collect(),
         }
     }

@@ -10,8 +10,7 @@
 use std::collections::HashSet;
 
 use mci_core::peer::{
-    Decision, HeldShard, Refusal, ShardChange, ShardState, ShardUpdate, StoreError, Stored,
-    Urgency, decide,
+    Decision, HeldShard, Refusal, ShardChange, ShardState, ShardUpdate, StoreError, Stored, Urgency, decide,
 };
 use mci_core::{ClusterId, Hostname, Shard};
 
@@ -106,7 +105,10 @@ impl Inner {
             }
         }
         Err(StoreError::Unavailable {
-            reason: format!("shard {} was changed by others each time that it was to be written", place.shard),
+            reason: format!(
+                "shard {} was changed by others each time that it was to be written",
+                place.shard
+            ),
         })
     }
 
@@ -125,15 +127,8 @@ impl Inner {
         lane: Lane,
     ) -> Result<Option<ShardState>, StoreError> {
         let Draft { state, items, mark } = draft;
-        let object = RawShard::new(
-            &self.namespace,
-            place,
-            state.version,
-            &state.digest,
-            items,
-            mark.as_deref(),
-            over,
-        );
+        let object =
+            RawShard::new(&self.namespace, place, state.version, &state.digest, items, mark.as_deref(), over);
         let permit = self.lanes.begin(lane).await;
         let (act, answer) = match over {
             Some(_) => (Act::Replace, self.client.replace(&object).await),

@@ -52,6 +52,9 @@ pub struct Replica {
 }
 
 impl Mode {
+    /// All of them.
+    pub const ALL: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
+
     /// How it is called on the command line.
     pub fn name(self) -> &'static str {
         match self {

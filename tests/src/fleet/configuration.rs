@@ -31,7 +31,10 @@ pub struct PeerOf {
 impl Configuration {
     /// Of a cluster without peers: heartbeats each second, stale after three.
     pub(super) fn new(name: &str) -> Self {
-        let more = json!({"heartbeat": {"check": "1s", "set": "1s", "timeout": "3s"}});
+        let more = json!({
+            "heartbeat": {"check": "1s", "set": "1s", "timeout": "3s"},
+            "listen": {"insecure": true},
+        });
         let Value::Object(more) = more else { unreachable!("it is one") };
         Configuration { name: name.to_owned(), peers: Vec::new(), more }
     }

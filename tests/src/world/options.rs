@@ -12,7 +12,7 @@ use crate::require::faketime;
 
 use super::{CLUSTER, NAMESPACE, NODE, World, ZONE};
 
-const MODES: [Mode; 4] = [Mode::Operator, Mode::Orchestrator, Mode::DnsServer, Mode::FrontEnd];
+const MODES: [Mode; 4] = Mode::ALL;
 
 /// What one cluster alone needs: nobody speaks to a front end there.
 const ALONE: [usize; MODES.len()] = [1, 1, 1, 0];

@@ -21,6 +21,10 @@ fn r24_a_drain_moves_the_answers_of_all_that_runs_and_a_doctor_finds_nothing_to_
     east.publish(&world, &[(APP.0, "198.51.100.1")]);
     east.beat(&world);
     world.draws(APP.0, "A", &["192.0.2.1", "198.51.100.1"]);
+    // The orchestrator makes their objects, and answers do not wait for that.
+    for cluster in ["west", "east"] {
+        wait::until_true(&format!("{cluster} is known"), || world.state_of(cluster).is_some());
+    }
     let here = |arguments: &[&str]| {
         let mut command = mci();
         run(command.env("KUBECONFIG", world.cluster().kubeconfig()).args(arguments))

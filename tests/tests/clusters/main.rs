@@ -1,18 +1,49 @@
 //! Two and three clusters with MCI in each: every cluster's DNS says the same, whatever happens to one of them.
 //!
-//! Tests that do no harm share a fleet (`answers`). Each of the others has its own.
+//! Tests that do no harm share a fleet (`answers`). Each of the others has its own. Every query of every load is judged: none
+//! failed, none wrong.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::time::Duration;
+
+use mci_tests::fleet::{Fleet, FleetOptions};
+use mci_tests::load::Answer;
 use mci_tests::require::{self, Component};
-use mci_tests::world::{INGRESSES, World, gslb, ingress};
+use mci_tests::world::{CALM, INGRESSES, World, gslb, ingress};
 use serde_json::{Value, json};
 
 mod answers;
+mod changes;
+mod deaf;
+mod deaths;
+mod links;
 
 /// Whether this machine has all that a fleet consists of; else the calling test is skipped.
 fn here() -> bool {
     require::present(&[Component::Kubernetes, Component::Helm, Component::CoreDns])
+}
+
+/// The timeout of heartbeats where somebody dies: long enough that a machine which is busy kills nobody.
+const TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A fleet in which clusters are stale after [`TIMEOUT`].
+#[track_caller]
+fn patient(count: usize) -> FleetOptions {
+    Fleet::options(count).adjust(|configuration| {
+        let heartbeat = json!({"check": "1s", "set": "1s", "timeout": format!("{}s", TIMEOUT.as_secs())});
+        configuration.more.insert("heartbeat".to_owned(), heartbeat);
+    })
+}
+
+/// How long an answer may lag behind around a cluster's death: the timeout and 1.5 s, and what a busy machine takes.
+fn stale_within() -> Duration {
+    TIMEOUT + Duration::from_millis(1_500) + CALM
+}
+
+/// An answer from any of these is right.
+fn all_of<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Vec<Answer> {
+    addresses.into_iter().map(|address| Answer::addresses([address])).collect()
 }
 
 /// The first address of each cluster, by its place.

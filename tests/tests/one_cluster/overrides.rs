@@ -2,6 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use mci_tests::cluster::Mode;
+use mci_tests::wait;
 use mci_tests::world::{CLUSTER, NAMESPACE, Peer, World};
 use serde_json::{Value, json};
 
@@ -21,6 +22,10 @@ fn world() -> World {
         let mut cluster = Peer::new(cluster);
         cluster.publish(&world, &[(NAME, address), (OTHER, address)]);
         cluster.beat(&world);
+    }
+    // The orchestrator makes their objects, and answers do not wait for that.
+    for cluster in [CLUSTER, "east"] {
+        wait::until_true(&format!("{cluster} is known"), || world.state_of(cluster).is_some());
     }
     world.draws(NAME, "A", &[WEST, EAST]);
     world.draws(OTHER, "A", &[WEST, EAST]);

@@ -151,6 +151,19 @@ fn what_is_refused_waits_for_a_change_or_for_everything() {
 }
 
 #[test]
+fn who_stands_by_remembers_what_the_leader_may_not_have_told() {
+    let mut plan = heard(&[host("a.example", &[1]), host("b.example", &[1])]);
+    plan.want_exactly([]);
+    plan.stand_by(at(590));
+    assert_eq!((plan.waiting(), plan.next(at(1))), (0, None));
+    plan.want(host("c.example", &[1]));
+    plan.withdraw(&name("d.example"));
+    plan.stand_by(at(601));
+    plan.heartbeat(at(601), at(601), true);
+    assert_eq!(tell(&mut plan, at(601)), ["c.example 1", "d.example 0"], "a and b were told by now");
+}
+
+#[test]
 fn a_long_interval_of_heartbeats_is_no_silence() {
     let mut plan = SendPlan::new(at(20));
     plan.want(host("a.example", &[1]));

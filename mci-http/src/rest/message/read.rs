@@ -24,7 +24,10 @@ impl Host {
         let list = match object.get("hostIPs") {
             // To take it for an empty list would withdraw a hostname by mistake.
             None => {
-                return Err(Fault::new(path, "it is missing: [] says that the hostname is published no more"));
+                return Err(Fault::new(
+                    path,
+                    "it is missing: [] says that the hostname is published no more",
+                ));
             }
             Some(Json::List(list)) => list,
             Some(other) => return Err(Fault::new(path, format!("expected a list, found {other}"))),
