@@ -64,7 +64,11 @@ async fn speaks(peer: &Peer, findings: &mut Vec<Finding>) -> Option<Spoken> {
                     "correct peers[].identifier, or its url",
                 ));
             }
-            let can = if capabilities.is_empty() { String::new() } else { format!(" ({})", capabilities.join(", ")) };
+            let can = if capabilities.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", capabilities.join(", "))
+            };
             findings.push(Finding::ok(format!("it speaks the stream, version {protocol}{can}")));
         }
         // It knows no path by which a key could be tried but its list.
@@ -89,8 +93,12 @@ async fn speaks(peer: &Peer, findings: &mut Vec<Finding>) -> Option<Spoken> {
 /// Why a call was not answered, and what to do.
 fn refused(call: &str, error: &PeerError) -> Finding {
     let fix = match error {
-        PeerError::Key(_) => "put the stored form of our key into its apiKeys: `mci auth key` there prints both",
-        PeerError::Unreachable(_) | PeerError::Silent(_) => "is its front end running, and is nothing in between?",
+        PeerError::Key(_) => {
+            "put the stored form of our key into its apiKeys: `mci auth key` there prints both"
+        }
+        PeerError::Unreachable(_) | PeerError::Silent(_) => {
+            "is its front end running, and is nothing in between?"
+        }
         PeerError::Refused { .. } | PeerError::Garbage(_) => "is this URL that of its front end?",
         PeerError::Failed { .. } => "see the log of its front end",
     };
@@ -113,7 +121,9 @@ fn fits(peer: &Peer, spoken: &Spoken, key: &str, http2: &Http2) -> Finding {
         }
         (Spoken::Stream { .. }, Protocol::Auto | Protocol::Stream, Http2::Not(why)) => Finding::fail(
             format!("the way does not carry HTTP/2, so the stream cannot be used: {why}"),
-            format!("let the proxy at {key} pass HTTP/2, give `grpcUrl` where it does, or say `protocol: rest`"),
+            format!(
+                "let the proxy at {key} pass HTTP/2, give `grpcUrl` where it does, or say `protocol: rest`"
+            ),
         ),
     }
 }

@@ -77,7 +77,8 @@ async fn resolve(key: &str, host: &str, port: u16, findings: &mut Vec<Finding>) 
         }
     };
     if found.is_empty() {
-        findings.push(Finding::fail(format!("{host} has no address"), format!("correct `{key}`, or the name")));
+        findings
+            .push(Finding::fail(format!("{host} has no address"), format!("correct `{key}`, or the name")));
         return None;
     }
     let ips: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
@@ -98,7 +99,8 @@ async fn connect(addresses: &[SocketAddr], findings: &mut Vec<Finding>) -> Optio
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("nothing came within {} s", PATIENCE.as_secs()),
         };
-        let fix = "does its front end listen there, and does every firewall and NetworkPolicy on the way allow it?";
+        let fix =
+            "does its front end listen there, and does every firewall and NetworkPolicy on the way allow it?";
         findings.push(Finding::fail(format!("{address} accepts no connection: {why}"), fix));
     }
     first
@@ -122,7 +124,8 @@ async fn handshake(
     let name = match ServerName::try_from(host.to_owned()) {
         Ok(name) => name,
         Err(error) => {
-            findings.push(Finding::fail(format!("{host} can be no name for TLS: {error}"), "correct the URL"));
+            findings
+                .push(Finding::fail(format!("{host} can be no name for TLS: {error}"), "correct the URL"));
             return None;
         }
     };
@@ -145,10 +148,7 @@ async fn handshake(
 }
 
 /// Asks for health over HTTP/2, which needs no key.
-async fn ask(
-    url: &Uri,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(), String> {
+async fn ask(url: &Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<(), String> {
     let asked = async {
         let opened = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
         let (mut sender, connection) = opened.map_err(|error| error.to_string())?;
@@ -161,5 +161,7 @@ async fn ask(
             ended = connection => Err(ended.err().map_or_else(|| "it was closed".to_owned(), |error| error.to_string())),
         }
     };
-    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(format!("nothing came within {} s", PATIENCE.as_secs())))
+    timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| Err(format!("nothing came within {} s", PATIENCE.as_secs())))
 }
