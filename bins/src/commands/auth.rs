@@ -82,7 +82,10 @@ fn key(arguments: &NewKey, out: Out<'_>) -> anyhow::Result<ExitCode> {
     }
     writeln!(out, "apiKeys:\n- clusterIdentifier: {caller}\n  key: {stored}")?;
     writeln!(out, "---")?;
-    writeln!(out, "# Into the configuration of {caller}, which calls; the key is a secret (keyFile reads it from a file):")?;
+    writeln!(
+        out,
+        "# Into the configuration of {caller}, which calls; the key is a secret (keyFile reads it from a file):"
+    )?;
     writeln!(out, "peers:\n- identifier: {own}\n  url: {url} # the front end of {own}\n  key: {key}")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -153,14 +156,16 @@ mod tests {
     #[test]
     fn both_sides_know_each_other_by_what_is_printed() {
         let salt = BASE64_STANDARD.encode(b"a salt of some octets");
-        let line = ["key", "--cluster", "east", "--own", "west", "--url", "https://west.example", "--salt", &salt];
+        let line =
+            ["key", "--cluster", "east", "--own", "west", "--url", "https://west.example", "--salt", &salt];
         let [ours, theirs] = &read(&printed(&line).unwrap())[..] else { panic!("two parts") };
         assert_eq!(ours["apiKeys"][0]["clusterIdentifier"], "east");
         assert_eq!(theirs["peers"][0]["identifier"], "west");
         assert_eq!(theirs["peers"][0]["url"], "https://west.example");
         let stored = BASE64_STANDARD.decode(ours["apiKeys"][0]["key"].as_str().unwrap()).unwrap();
         let key = theirs["peers"][0]["key"].as_str().unwrap();
-        let ring = KeyRing::new(*b"a salt of some octets").key("east".parse().unwrap(), stored.try_into().unwrap());
+        let ring =
+            KeyRing::new(*b"a salt of some octets").key("east".parse().unwrap(), stored.try_into().unwrap());
         assert_eq!(ring.identify(key.as_bytes()).map(ClusterId::as_str), Some("east"));
         assert_eq!((ours.get("clusterSalt"), key.len()), (None, 43), "the salt is known there");
     }

@@ -21,10 +21,12 @@ pub(crate) fn peer(arguments: &PeerOf, out: Out<'_>) -> anyhow::Result<ExitCode>
 }
 
 fn checked(arguments: &PeerCheck, out: Out<'_>) -> anyhow::Result<ExitCode> {
-    let config = config::of_peers(arguments.configuration.config.as_deref()).map_err(|problems| wrong(&"the configuration", &problems))?;
+    let config = config::of_peers(arguments.configuration.config.as_deref())
+        .map_err(|problems| wrong(&"the configuration", &problems))?;
     let peer = named(&config.peers, &arguments.peer)?;
     let runtime = runtime()?;
-    let findings = during("Checking", || anyhow::Ok(runtime.block_on(check(peer, &config.cluster_identifier))))?;
+    let findings =
+        during("Checking", || anyhow::Ok(runtime.block_on(check(peer, &config.cluster_identifier))))?;
     let format = arguments.output.format;
     let failed = findings.iter().any(|finding| finding.is_failure());
     if format.is_data() {
@@ -42,7 +44,9 @@ fn named<'a>(peers: &'a [Peer], name: &str) -> anyhow::Result<&'a Peer> {
     peers.iter().find(|peer| peer.identifier.as_str() == name).ok_or_else(|| {
         let hint = match nearest(name, names()) {
             Some(near) => format!("did you mean {near}?"),
-            None if peers.is_empty() => "it has none at all (--config FILE, or MCI_CONFIG, says which one)".to_owned(),
+            None if peers.is_empty() => {
+                "it has none at all (--config FILE, or MCI_CONFIG, says which one)".to_owned()
+            }
             None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
         };
         anyhow!("the configuration has no peer {name}; {hint}")

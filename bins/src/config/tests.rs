@@ -77,7 +77,8 @@ fn nothing_at_all_is_a_configuration() {
         ListenOn {
             grpc: vec!["127.0.0.1:1153".parse().unwrap()],
             dns: vec![],
-            http: Some("0.0.0.0:8080".parse().unwrap())
+            http: Some("0.0.0.0:8080".parse().unwrap()),
+            insecure: false,
         }
     );
     assert!(config.hostname_policy.is_none() && config.zones.iter().next().is_none());

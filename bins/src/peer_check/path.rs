@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, Uri};
 use hyper::client::conn::http2;
-use hyper_rustls::ConfigBuilderExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -32,14 +31,19 @@ pub(super) enum Http2 {
 }
 
 /// Examines the way to the URL at this key of the configuration; nothing where it ends before a request could be made.
-pub(super) async fn examine(key: &str, url: &Uri, findings: &mut Vec<Finding>) -> Option<Http2> {
+pub(super) async fn examine(
+    key: &str,
+    url: &Uri,
+    tls: &ClientConfig,
+    findings: &mut Vec<Finding>,
+) -> Option<Http2> {
     let is_tls = url.scheme_str() == Some("https");
     let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     let addresses = resolve(key, host, port, findings).await?;
     let stream = connect(&addresses, findings).await?;
     let http2 = if is_tls {
-        let stream = handshake(host, stream, findings).await?;
+        let stream = handshake(host, tls.clone(), stream, findings).await?;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             ask(url, stream).await
         } else {
@@ -77,7 +81,8 @@ async fn resolve(key: &str, host: &str, port: u16, findings: &mut Vec<Finding>) 
         }
     };
     if found.is_empty() {
-        findings.push(Finding::fail(format!("{host} has no address"), format!("correct `{key}`, or the name")));
+        findings
+            .push(Finding::fail(format!("{host} has no address"), format!("correct `{key}`, or the name")));
         return None;
     }
     let ips: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
@@ -98,7 +103,8 @@ async fn connect(addresses: &[SocketAddr], findings: &mut Vec<Finding>) -> Optio
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("nothing came within {} s", PATIENCE.as_secs()),
         };
-        let fix = "does its front end listen there, and does every firewall and NetworkPolicy on the way allow it?";
+        let fix =
+            "does its front end listen there, and does every firewall and NetworkPolicy on the way allow it?";
         findings.push(Finding::fail(format!("{address} accepts no connection: {why}"), fix));
     }
     first
@@ -106,27 +112,20 @@ async fn connect(addresses: &[SocketAddr], findings: &mut Vec<Finding>) -> Optio
 
 async fn handshake(
     host: &str,
+    mut tls: ClientConfig,
     stream: TcpStream,
     findings: &mut Vec<Finding>,
 ) -> Option<TlsStream<TcpStream>> {
-    let config = match ClientConfig::builder().with_native_roots() {
-        Ok(builder) => builder,
-        Err(error) => {
-            let what = format!("this machine's certificate authorities cannot be read: {error}");
-            findings.push(Finding::fail(what, "SSL_CERT_FILE names a file of them"));
-            return None;
-        }
-    };
-    let mut config = config.with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let name = match ServerName::try_from(host.to_owned()) {
         Ok(name) => name,
         Err(error) => {
-            findings.push(Finding::fail(format!("{host} can be no name for TLS: {error}"), "correct the URL"));
+            findings
+                .push(Finding::fail(format!("{host} can be no name for TLS: {error}"), "correct the URL"));
             return None;
         }
     };
-    let shaken = timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
+    let shaken = timeout(PATIENCE, TlsConnector::from(Arc::new(tls)).connect(name, stream)).await;
     let why = match shaken {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
@@ -137,18 +136,15 @@ async fn handshake(
         Err(_) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
     let fix = format!(
-        "its certificate has to be for {host}, in date, and of an authority that this machine trusts; SSL_CERT_FILE names a \
-         file of authorities"
+        "its certificate has to be for {host}, in date, and of an authority that is trusted: `ca` of this peer names a file \
+         of others than this machine's"
     );
     findings.push(Finding::fail(format!("no TLS with {host}: {why}"), fix));
     None
 }
 
 /// Asks for health over HTTP/2, which needs no key.
-async fn ask(
-    url: &Uri,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(), String> {
+async fn ask(url: &Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<(), String> {
     let asked = async {
         let opened = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
         let (mut sender, connection) = opened.map_err(|error| error.to_string())?;
@@ -161,5 +157,7 @@ async fn ask(
             ended = connection => Err(ended.err().map_or_else(|| "it was closed".to_owned(), |error| error.to_string())),
         }
     };
-    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(format!("nothing came within {} s", PATIENCE.as_secs())))
+    timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| Err(format!("nothing came within {} s", PATIENCE.as_secs())))
 }

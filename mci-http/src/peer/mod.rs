@@ -1,8 +1,8 @@
 //! Speaks to a peer that knows REST alone: tells it what the own cluster publishes, and reads what it publishes itself.
 //!
 //! ```text
-//!   own shards ──► SendPlan ──next──► one POST at a time ──► PeerClient ──► peer
-//!                     ▲ told, refused, failed; heartbeats ────────┘
+//!   Outbox ── OutboxFeed ──► SendPlan ──next──► one POST at a time ──► PeerClient ──► peer
+//!                               ▲ told, refused, failed; heartbeats ────────┘
 //!   peer's GET /Host ──► PollPlan ──► ClusterStore
 //! ```
 //!
@@ -10,12 +10,14 @@
 //! end) costs a bounded time and a bounded number of octets, and is in nobody's way but its own.
 
 mod client;
+mod feed;
 mod poll;
 mod poll_plan;
 mod send;
 mod send_plan;
 
 pub use self::client::{ClientError, Hosts, PeerClient, PeerError, Spoken};
+pub use self::feed::OutboxFeed;
 pub use self::poll::{PollEvent, poll};
 pub use self::poll_plan::{Change, PollPlan};
 pub use self::send::{SendEvent, Sending};

@@ -61,7 +61,7 @@ impl Sending {
         mut self,
         mut changed: watch::Receiver<u64>,
         mut leads: watch::Receiver<bool>,
-        mut feed: impl FnMut(&mut SendPlan) + Send,
+        mut feed: impl FnMut(&mut SendPlan, Duration) + Send,
         mut observe: impl FnMut(SendEvent<'_>) + Send,
     ) {
         let start = Instant::now();
@@ -70,7 +70,7 @@ impl Sending {
         let mut pause = FIRST_PAUSE;
         let mut led = *leads.borrow_and_update();
         changed.mark_unchanged();
-        feed(&mut self.plan);
+        feed(&mut self.plan, start.elapsed());
         loop {
             let now = Instant::now();
             if now >= next_heartbeat {
@@ -108,7 +108,7 @@ impl Sending {
                 observe(SendEvent::Host { host: &host, told: told.as_ref().copied(), waiting });
                 if changed.has_changed().unwrap_or(false) {
                     changed.mark_unchanged();
-                    feed(&mut self.plan);
+                    feed(&mut self.plan, start.elapsed());
                 }
                 continue;
             }
@@ -120,7 +120,7 @@ impl Sending {
                     if moved.is_err() {
                         return;
                     }
-                    feed(&mut self.plan);
+                    feed(&mut self.plan, start.elapsed());
                 }
                 // Who can no longer tell whether it leads, does not begin to.
                 () = async { if leads.changed().await.is_err() { pending().await } } => {}

@@ -55,8 +55,6 @@ pub struct SendPlan {
     heard: Option<Duration>,
     /// When everything is told again.
     again: Duration,
-    /// The latest that was heard of the time.
-    now: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +93,6 @@ impl SendPlan {
             in_flight: None,
             heard: None,
             again: Duration::ZERO,
-            now: Duration::ZERO,
         }
     }
 
@@ -124,29 +121,28 @@ impl SendPlan {
 
     /// The own cluster publishes it no more. It is told although the peer may never have heard of it: a leader before this
     /// one may have told it.
-    pub fn withdraw(&mut self, hostname: &Hostname) {
+    pub fn withdraw(&mut self, hostname: &Hostname, now: Duration) {
         if self.wanted.remove(hostname).is_some() || !self.gone.contains_key(hostname) {
-            self.gone.insert(hostname.clone(), self.now);
+            self.gone.insert(hostname.clone(), now);
             self.farewell.remove(hostname);
             self.changed.push(hostname);
         }
     }
 
     /// What the own cluster publishes, all of it: what is not in it is withdrawn.
-    pub fn want_exactly(&mut self, hosts: impl IntoIterator<Item = Host>) {
+    pub fn want_exactly(&mut self, hosts: impl IntoIterator<Item = Host>, now: Duration) {
         let mut rest: BTreeSet<Hostname> = self.wanted.keys().cloned().collect();
         for host in hosts {
             rest.remove(&host.hostname);
             self.want(host);
         }
         for hostname in rest {
-            self.withdraw(&hostname);
+            self.withdraw(&hostname, now);
         }
     }
 
     /// A heartbeat that was sent at `sent` was answered, now or with an error.
     pub fn heartbeat(&mut self, sent: Duration, now: Duration, answered: bool) {
-        self.now = now;
         if !answered {
             return;
         }
@@ -168,7 +164,6 @@ impl SendPlan {
     /// Another process leads, and tells the peer: nothing waits here, and what it has told twice by now is forgotten. Whoever
     /// leads next [tells everything](Self::tell_all).
     pub fn stand_by(&mut self, now: Duration) {
-        self.now = now;
         (self.changed, self.failed) = (Queue::default(), Queue::default());
         self.all.clear();
         self.farewell.clear();
@@ -178,7 +173,6 @@ impl SendPlan {
 
     /// What to POST now. Nothing while one is on its way, and nothing while the peer does not hear us: it would forget it.
     pub fn next(&mut self, now: Duration) -> Option<Arc<Host>> {
-        self.now = now;
         if self.in_flight.is_some() || !self.is_heard(now) {
             return None;
         }

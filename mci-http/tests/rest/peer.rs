@@ -63,8 +63,8 @@ impl West {
         let patient = client(&peer.url(), KEY).patience(TIMEOUT / 4);
         let sending = Sending::new(patient, INTERVAL).plan(plan);
         let (own, failed) = (published.clone(), failures.clone());
-        let feed = move |plan: &mut SendPlan| {
-            plan.want_exactly(own.lock().unwrap().values().cloned());
+        let feed = move |plan: &mut SendPlan, now| {
+            plan.want_exactly(own.lock().unwrap().values().cloned(), now);
         };
         let observe = move |event: SendEvent<'_>| {
             if let SendEvent::Heartbeat(Err(error)) | SendEvent::Host { told: Err(error), .. } = event {

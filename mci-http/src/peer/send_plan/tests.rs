@@ -85,16 +85,16 @@ fn changes_go_before_the_rest_and_the_oldest_change_first() {
 fn what_is_as_before_is_not_told() {
     let mut plan = heard(&[host("a.example", &[1])]);
     plan.want(host("a.example", &[1]));
-    plan.want_exactly([host("a.example", &[1])]);
+    plan.want_exactly([host("a.example", &[1])], at(1));
     assert_eq!((plan.next(at(1)), plan.wake(at(1)), plan.waiting()), (None, Some(at(300)), 0));
 }
 
 #[test]
 fn hostnames_that_vanish_are_told_as_empty_lists_twice() {
     let mut plan = heard(&[host("a.example", &[1]), host("b.example", &[1])]);
-    plan.want_exactly([host("b.example", &[1])]);
+    plan.want_exactly([host("b.example", &[1])], at(1));
     assert_eq!(tell(&mut plan, at(1)), ["a.example 0"]);
-    plan.withdraw(&name("never.example"));
+    plan.withdraw(&name("never.example"), at(2));
     assert_eq!(tell(&mut plan, at(2)), ["never.example 0"], "a leader before may have told it");
     plan.tell_all(at(3));
     assert_eq!(tell(&mut plan, at(3)), ["a.example 0", "b.example 1", "never.example 0"]);
@@ -153,11 +153,11 @@ fn what_is_refused_waits_for_a_change_or_for_everything() {
 #[test]
 fn who_stands_by_remembers_what_the_leader_may_not_have_told() {
     let mut plan = heard(&[host("a.example", &[1]), host("b.example", &[1])]);
-    plan.want_exactly([]);
+    plan.want_exactly([], at(1));
     plan.stand_by(at(590));
     assert_eq!((plan.waiting(), plan.next(at(1))), (0, None));
     plan.want(host("c.example", &[1]));
-    plan.withdraw(&name("d.example"));
+    plan.withdraw(&name("d.example"), at(590));
     plan.stand_by(at(601));
     plan.heartbeat(at(601), at(601), true);
     assert_eq!(tell(&mut plan, at(601)), ["c.example 1", "d.example 0"], "a and b were told by now");
@@ -246,7 +246,7 @@ proptest! {
                 Step::Withdraw(number) => {
                     let hostname = name(&label(number));
                     wanted.remove(&hostname);
-                    plan.withdraw(&hostname);
+                    plan.withdraw(&hostname, now);
                 }
                 Step::Pass(millis) => {
                     now += Duration::from_millis(millis.into());
