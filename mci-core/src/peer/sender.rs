@@ -135,8 +135,9 @@ impl Sender {
                 return Err(Violation::Endless);
             }
         }
+        let own = outbox.term();
         for state in states {
-            self.check(&state, outbox)?;
+            check(&state, own)?;
             let shard = state.shard;
             self.held.insert(shard, state);
             if self.is_listed {
@@ -167,7 +168,7 @@ impl Sender {
 
     /// The receiver holds this now, in answer to a shard that was sent. Returns whether something new is outdone.
     pub fn stored(&mut self, state: ShardState, outbox: &Outbox) -> Result<bool, Violation> {
-        self.check(&state, outbox)?;
+        check(&state, outbox.term())?;
         let shard = state.shard;
         let mut urgency = Urgency::Bulk;
         if let Some(sent) = self.on_the_way.remove(&shard) {
@@ -226,14 +227,6 @@ impl Sender {
         self.on_the_way.len()
     }
 
-    fn check(&self, state: &ShardState, outbox: &Outbox) -> Result<(), Violation> {
-        let (claimed, own) = (state.version.term, outbox.term());
-        if claimed > own.saturating_add(FARTHEST) {
-            return Err(Violation::Term { shard: state.shard, claimed, own });
-        }
-        Ok(())
-    }
-
     /// Looks at all shards, the own and the receiver's.
     fn compare(&mut self, outbox: &Outbox) -> bool {
         if !outbox.has_begun() {
@@ -279,6 +272,15 @@ impl Sender {
         }
         None
     }
+}
+
+/// Whether its term can be one of ours, the highest of which is `own`.
+fn check(state: &ShardState, own: u64) -> Result<(), Violation> {
+    let claimed = state.version.term;
+    if claimed > own.saturating_add(FARTHEST) {
+        return Err(Violation::Term { shard: state.shard, claimed, own });
+    }
+    Ok(())
 }
 
 impl Lanes {

@@ -77,16 +77,13 @@ impl Replica {
 
     /// Its watch shows it one shard as it is.
     fn watch(&mut self, etcd: &Etcd, shard: Shard) {
-        match etcd.shards.get(&shard) {
-            Some(object) => {
-                self.saw(shard, object.state.version);
-                self.view.insert(shard, object.clone());
-                self.outbox.observe(object.state.clone(), object.items.clone());
-            }
-            None => {
-                self.view.remove(&shard);
-                self.outbox.vanished(shard);
-            }
+        if let Some(object) = etcd.shards.get(&shard) {
+            self.saw(shard, object.state.version);
+            self.view.insert(shard, object.clone());
+            self.outbox.observe(object.state.clone(), object.items.clone());
+        } else {
+            self.view.remove(&shard);
+            self.outbox.vanished(shard);
         }
     }
 

@@ -72,6 +72,14 @@ impl World {
             }
             352..=359 => self.open(replica, hearer),
             360 => self.settle_for_a_while(),
+            361 => {
+                // Nobody remembers what was there before.
+                let which = self.below(1000);
+                self.publisher.restore(which);
+                for replica in 0..3 {
+                    self.restart(replica);
+                }
+            }
             _ => self.step(),
         }
     }

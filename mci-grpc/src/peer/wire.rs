@@ -1,5 +1,6 @@
 //! Messages ⇄ the words of `mci_core::peer`. What comes in is checked here, and nowhere else.
 
+use std::fmt;
 use std::time::Duration;
 
 use mci_core::peer::{
@@ -23,8 +24,8 @@ pub(crate) struct Malformed {
     problem: String,
 }
 
-fn malformed(field: &'static str, problem: impl ToString) -> Malformed {
-    Malformed { field, problem: problem.to_string() }
+fn malformed(field: &'static str, problem: impl fmt::Display) -> Malformed {
+    Malformed { field, problem: format!("{problem}") }
 }
 
 pub(crate) fn state(state: &ShardState) -> pb::State {
@@ -52,7 +53,7 @@ fn read_digest(digest: String) -> Result<std::sync::Arc<str>, Malformed> {
     }
 }
 
-fn item(item: ShardItem) -> pb::Item {
+fn item(item: &ShardItem) -> pb::Item {
     pb::Item { hostname: item.hostname.to_string(), json: item.json.as_ref().to_owned() }
 }
 
@@ -60,13 +61,13 @@ pub(crate) fn shard(update: ShardUpdate) -> pb::Shard {
     let ShardUpdate { state: now, change, urgency } = update;
     let change = match change {
         ShardChange::Whole(items) => {
-            pb::shard::Change::Whole(pb::Whole { items: items.into_iter().map(item).collect() })
+            pb::shard::Change::Whole(pb::Whole { items: items.iter().map(item).collect() })
         }
         ShardChange::Delta { base, base_digest, put, removed } => pb::shard::Change::Delta(pb::Delta {
             base_term: base.term,
             base_seq: base.seq,
             base_digest: base_digest.as_ref().to_owned(),
-            put: put.into_iter().map(item).collect(),
+            put: put.iter().map(item).collect(),
             removed: removed.iter().map(Hostname::to_string).collect(),
         }),
     };

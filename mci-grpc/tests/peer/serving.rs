@@ -204,10 +204,10 @@ pub(crate) struct Telling {
 impl Telling {
     pub(crate) async fn until(&mut self, what: &str, is_so: impl FnMut(&Progress) -> bool) -> Progress {
         let last = self.progress.clone();
-        match timeout(DEADLINE, self.progress.wait_for(is_so)).await {
-            Ok(progress) => progress.unwrap().clone(),
-            Err(_) => panic!("{what}: {:?}", *last.borrow()),
-        }
+        let Ok(progress) = timeout(DEADLINE, self.progress.wait_for(is_so)).await else {
+            panic!("{what}: {:?}", *last.borrow());
+        };
+        progress.unwrap().clone()
     }
 
     pub(crate) async fn until_in_sync(&mut self) -> Progress {

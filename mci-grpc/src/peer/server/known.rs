@@ -76,6 +76,9 @@ impl Known {
     }
 }
 
+/// What is done when a call has ended.
+type Leave = Box<dyn FnMut(&ClusterId, Call, CallEnd) + Send>;
+
 /// A call that has begun. Dropped, it has ended.
 pub(super) struct Admitted {
     pub(super) cluster: ClusterId,
@@ -84,7 +87,7 @@ pub(super) struct Admitted {
     are_keys_final: bool,
     call: Call,
     end: CallEnd,
-    leave: Box<dyn FnMut(&ClusterId, Call, CallEnd) + Send>,
+    leave: Leave,
 }
 
 /// Lets a call in, if its key is good.

@@ -132,8 +132,8 @@ impl<S: ClusterStore> Session<S> {
                 }
                 _ = self.look.tick(), if !self.is_looking => {
                     self.is_looking = true;
-                    let (shared, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
-                    self.work.push(Box::pin(async move { Done::Looked(shared.store.shards(&cluster).await) }));
+                    let (here, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
+                    self.work.push(Box::pin(async move { Done::Looked(here.store.shards(&cluster).await) }));
                 }
             }
         }
@@ -208,8 +208,8 @@ impl<S: ClusterStore> Session<S> {
         };
         lane.push_back(Arrived { update, refused, octets });
         if let Some(heartbeat) = self.shared.overdue(&self.admitted.cluster) {
-            let (shared, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
-            self.work.push(Box::pin(async move { Done::Heard(shared.heard(&cluster, heartbeat).await) }));
+            let (here, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
+            self.work.push(Box::pin(async move { Done::Heard(here.heard(&cluster, heartbeat).await) }));
         }
         Ok(())
     }
@@ -232,9 +232,9 @@ impl<S: ClusterStore> Session<S> {
             let Some(Arrived { update, refused, octets }) = next else { break };
             let (shard, urgency) = (update.state.shard, update.urgency);
             self.busy.insert(shard, urgency);
-            let (shared, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
+            let (here, cluster) = (Arc::clone(&self.shared), self.admitted.cluster.clone());
             self.work.push(Box::pin(async move {
-                let mut result = shared.store.put(&cluster, update).await;
+                let mut result = here.store.put(&cluster, update).await;
                 if let Ok(stored) = &mut result {
                     stored.refused.extend(refused);
                 }
