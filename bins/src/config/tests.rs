@@ -411,7 +411,7 @@ fn a_front_end_needs_a_certificate_or_to_be_told_that_it_needs_none() {
     insta::assert_snapshot!(read("").unwrap_err(), @"tls.http.cert: a front end needs a certificate and its key (`tls.http.key`); or `listen.insecure: true` where plain HTTP is meant: everybody on the way can read the keys of peers");
     insta::assert_snapshot!(read("listen: {http: off}\ntls: {http: {cert: a.pem}}").unwrap_err(), @"
     c.yaml:1:16: listen.http: it is off, and a front end hears nobody without it
-    c.yaml:2:22: tls.http.cert: a certificate needs its key (`tls.http.key`)
+    c.yaml:2:20: tls.http.cert: a certificate needs its key (`tls.http.key`)
     ");
     assert!(read("listen: {insecure: true}").unwrap().listen.insecure);
     let certified = read("tls: {http: {cert: a.pem, key: b.pem, clientCa: c.pem}}").unwrap();
