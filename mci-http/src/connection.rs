@@ -118,7 +118,7 @@ mod tests {
     fn the_oldest_stranger_makes_way_and_nobody_who_is_known() {
         let all = Arc::new(Connections::default());
         let [known, first, second] = [connection(), connection(), connection()];
-        let open = |connection| all.open(connection, 3, true);
+        let open = |connection: &Connection| all.open(connection, 3, true);
         let places = [&known, &first, &second].map(|connection| open(connection).unwrap());
         known.make_known();
         let newest = connection();

@@ -35,6 +35,8 @@ const KEY: HeaderName = HeaderName::from_static("x-api-key");
 const LONGEST_KEY: usize = 1_024;
 /// What probes ask for: nobody is kept from it, so that no stranger can make a front end look dead.
 const HEALTH: [&str; 4] = ["/healthz", "/readyz", "/healthz/liveness", "/healthz/ready"];
+/// What monitoring asks for, without a key: it has tokens of its own, so that strangers who guess keys do not use them up.
+const METRICS: &str = "/metrics";
 /// Networks that are told apart; all others share one bucket.
 const NETWORKS: usize = 4096;
 
@@ -68,6 +70,7 @@ pub struct Gate {
     rate: watch::Receiver<u32>,
     needs_certificate: bool,
     buckets: Mutex<Buckets>,
+    of_metrics: Mutex<Buckets>,
     strangers: AtomicU64,
     turned: [AtomicU64; Turned::ALL.len()],
 }
@@ -84,6 +87,7 @@ impl Gate {
             rate,
             needs_certificate,
             buckets: Mutex::default(),
+            of_metrics: Mutex::default(),
             strangers: AtomicU64::new(0),
             turned: Default::default(),
         }
@@ -129,7 +133,8 @@ impl Gate {
         self.strangers.fetch_add(1, Ordering::Relaxed);
         let network = connection.map(|connection| network(connection.client().ip()));
         let rate = *self.rate.borrow();
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = if path == METRICS { &self.of_metrics } else { &self.buckets };
+        let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.take(network, rate, Instant::now()) { Ok(()) } else { Err(Turned::TooMany) }
     }
 }

@@ -212,14 +212,13 @@ impl Speaker {
         let _ = socket.set_tcp_user_timeout(Some(self.config.write_timeout));
         let client = self.connection.client();
         let Some(TlsSource(current)) = &self.config.tls else {
-            let is_http2 = self.config.http2
-                && match timeout(self.config.header_timeout, begins_with_preface(&stream)).await {
-                    Ok(Ok(is)) => is,
-                    Ok(Err(_)) | Err(_) => {
-                        tracing::debug!(%client, "HTTP connection without a request");
-                        return;
-                    }
-                };
+            if !self.config.http2 {
+                return self.speak(stream, false).await;
+            }
+            let begun = timeout(self.config.header_timeout, begins_with_preface(&stream)).await;
+            let Ok(Ok(is_http2)) = begun else {
+                return tracing::debug!(%client, "HTTP connection without a request");
+            };
             return self.speak(stream, is_http2).await;
         };
         let handshake = TlsAcceptor::from(current()).accept(stream);
@@ -255,14 +254,14 @@ impl Speaker {
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PING)
                 .serve_connection(stream, service);
-            drive(spoken, &connection, &config, &stopping, |spoken| spoken.graceful_shutdown()).await
+            drive(spoken, &connection, &config, &stopping, http2::Connection::graceful_shutdown).await
         } else {
             let spoken = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(config.header_timeout)
                 .max_buf_size(usize::try_from(MAX_HEAD).unwrap_or(usize::MAX))
                 .serve_connection(stream, service);
-            drive(spoken, &connection, &config, &stopping, |spoken| spoken.graceful_shutdown()).await
+            drive(spoken, &connection, &config, &stopping, http1::Connection::graceful_shutdown).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "HTTP connection ended");

@@ -54,9 +54,10 @@ fn gate(rate: u32, needs_certificate: bool) -> Arc<Gate> {
 
 /// Says which version of HTTP a request came by, and whether its connection is known.
 fn routes() -> Router {
-    let version = get(async |Extension(connection): Extension<Connection>, request: axum::extract::Request| {
-        format!("{:?} {}", request.version(), connection.is_known())
-    });
+    let version =
+        get(async |Extension(connection): Extension<Connection>, request: axum::extract::Request| {
+            format!("{:?} {}", request.version(), connection.is_known())
+        });
     Router::new()
         .route("/version", version)
         .route("/healthz", get(async || "ok"))
@@ -256,14 +257,17 @@ async fn strangers_may_ask_so_often_in_either_language_and_peers_and_probes_alwa
     let mut call = request("POST", address, "/mci.peer.v1.PeerSync/Sync", None);
     call.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     let answer = client.send_request(call).await.unwrap();
-    let said = ["grpc-status", "grpc-message"].map(|name| answer.headers()[name].to_str().unwrap().to_owned());
+    let said =
+        ["grpc-status", "grpc-message"].map(|name| answer.headers()[name].to_str().unwrap().to_owned());
     assert_eq!((answer.status().as_u16(), said[0].as_str()), (200, "8"));
     assert!(said[1].starts_with("Too many requests without a valid key: "), "{}", said[1]);
-    for (path, key) in [("/healthz", None), ("/version", Some(KEY))] {
+    for (path, key, status) in
+        [("/healthz", None, 200), ("/version", Some(KEY), 200), ("/metrics", None, 404)]
+    {
         let answer = client.send_request(request("GET", address, path, key)).await.unwrap();
-        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.status(), status, "{path}");
     }
-    assert_eq!((gate.strangers(), gate.turned(Turned::TooMany)), (5, 2));
+    assert_eq!((gate.strangers(), gate.turned(Turned::TooMany)), (6, 2));
 }
 
 /// Whether the server closes this connection in time.

@@ -5,14 +5,14 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mci_tests::cluster::{Clusters, Mode};
 use mci_tests::dotnet::{Caller, Case};
 use mci_tests::fleet::{key, salt, stored};
 use mci_tests::http;
 use mci_tests::require::{self, Component};
 use mci_tests::wait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "mci";
@@ -72,16 +72,13 @@ fn what_a_peer_says_by_rest_is_stored_and_a_front_end_proves_that_it_hears() {
         .iter()
         .map(|shard| (&shard["cluster"], &shard["hostnames"][0]["hostname"], &shard["metadata"]["labels"]))
         .collect();
-    assert_eq!(
-        said,
-        [(&json!("east"), &json!("app.gslb.example"), &json!({"mci.dev/cluster": "east"}))]
-    );
+    assert_eq!(said, [(&json!("east"), &json!("app.gslb.example"), &json!({"mci.dev/cluster": "east"}))]);
 
     // Its key is replaced while it runs: the old one is nobody's.
     fs::write(&file, configuration("another-key-of-east")).unwrap();
     let another = Caller { key: "another-key-of-east".to_owned(), ..peer.clone() };
-    wait::until_true("the new key is known", || another.heartbeat() == Some(204));
-    assert_eq!(peer.heartbeat(), Some(401));
+    wait::until_true("the old key is nobody's", || peer.heartbeat() == Some(401));
+    assert_eq!(another.heartbeat(), Some(204));
     // Strangers may try so often; peers and probes are not kept out by them.
     wait::until_true("a stranger is turned away", || peer.heartbeat() == Some(429));
     assert_eq!(another.heartbeat(), Some(204));
@@ -91,7 +88,11 @@ fn what_a_peer_says_by_rest_is_stored_and_a_front_end_proves_that_it_hears() {
     let sample = |series: &str| http::sample(&metrics, series);
     assert_eq!(sample("mci_front_end_hears"), Some(1.0), "{metrics}");
     assert_eq!(sample("mci_peer_shards_stored_total{cluster=\"east\"}"), Some(1.0), "{metrics}");
-    assert_eq!(sample("mci_peer_entries_refused_total{cluster=\"east\",reason=\"zone\"}"), Some(1.0), "{metrics}");
+    assert_eq!(
+        sample("mci_peer_entries_refused_total{cluster=\"east\",reason=\"zone\"}"),
+        Some(1.0),
+        "{metrics}"
+    );
     assert!(sample("mci_cluster_heartbeat_timestamp_seconds{cluster=\"east\"}").is_some(), "{metrics}");
 
     for secret in [key("east", OWN), STANDARD.encode(salt(OWN)), "another-key-of-east".to_owned()] {

@@ -331,7 +331,9 @@ fn hears(input: &mut Input<'_>, listen: &ListenOn, has_certificate: bool) {
     if listen.http.is_none() {
         input.wrong("listen.http", "it is off, and a front end hears nobody without it", None);
     }
-    if !has_certificate && !listen.insecure {
+    let is_named = [input.is_given("tls.http.cert"), input.is_given("tls.http.key")].contains(&true);
+    // What is wrong with one that is named is said where it is read.
+    if !has_certificate && !is_named && !listen.insecure {
         let hint = "or `listen.insecure: true` where plain HTTP is meant: everybody on the way can read the keys of peers";
         input.wrong(
             "tls.http.cert",

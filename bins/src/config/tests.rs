@@ -15,6 +15,8 @@ const HASH: &str = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5
 /// What a configuration is made from, in a test.
 #[derive(Default)]
 struct From<'t> {
+    /// An operator's where absent.
+    component: Option<Component>,
     file: &'t str,
     environment: &'t [(&'t str, &'t str)],
     flags: &'t [(&'static str, &'t str)],
@@ -25,7 +27,7 @@ impl From<'_> {
         let written = self.flags.iter().map(|(path, value)| (keys::at(path).unwrap(), (*value).to_owned()));
         let variables = self.environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let given = Given {
-            component: Component::Operator,
+            component: self.component.unwrap_or(Component::Operator),
             file: Some("c.yaml".into()),
             written: written.collect(),
             environment: Environment::new(variables),
@@ -180,7 +182,7 @@ fn zones_are_read_as_state_files_read_them() {
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let from = |environment, flags| {
         let file = "heartbeat: {set: 1}\nzones: [a.example]\ndnsServerName: ns.example.net";
-        let config = From { file, environment, flags }.read().unwrap();
+        let config = From { component: None, file, environment, flags }.read().unwrap();
         (config.heartbeat.set.as_secs(), config.origin("heartbeat.set").unwrap().to_string())
     };
     let variable: &[_] = &[("MCI_HEARTBEAT_SET", "2")];
@@ -195,6 +197,7 @@ fn a_value_that_another_one_hides_is_checked_all_the_same() {
         file: "heartbeat: {set: x}",
         environment: &[("MCI_HEARTBEAT_SET", "y")],
         flags: &[("heartbeat.set", "z")],
+        ..From::default()
     };
     insta::assert_snapshot!(problems.read().map(drop).unwrap_err(), @r#"
     --heartbeat-set: heartbeat.set: expected seconds, or a duration such as 90s or 5m, found the text "z"
@@ -369,6 +372,60 @@ fn who_the_peers_are_is_checked() {
     ");
     let plain = "clusterIdentifier: west\npeers:\n- {identifier: east, url: http://east.example.com}\n- {identifier: north, url: http://north.example.com, insecure: true}";
     insta::assert_snapshot!(wrong_file(plain), @"c.yaml:3:3: peers[0].url: plain HTTP: everybody on the way can read the key; write https://…, or `insecure: true` where that is meant");
+}
+
+#[test]
+fn a_key_is_of_one_cluster_and_a_cluster_may_have_several() {
+    let keys = |clusters: [&str; 2], hashes: [&str; 2]| {
+        format!(
+            "clusterIdentifier: west\nclusterSalt: c2FsdA==\napiKeys:\n- {{clusterIdentifier: {}, key: {}}}\n- {{clusterIdentifier: {}, key: {}}}",
+            clusters[0], hashes[0], clusters[1], hashes[1]
+        )
+    };
+    let other = HASH.replace("a2V5a2V5", "b2V5a2V5");
+    let config = file(&keys(["east", "east"], [HASH, &other]));
+    assert_eq!(config.key_ring().clusters().map(ClusterId::as_str).collect::<Vec<_>>(), ["east", "east"]);
+    insta::assert_snapshot!(wrong_file(&keys(["east", "north"], [HASH, HASH])), @"c.yaml:5:3: apiKeys[1]: it is the key of cluster east too: a key says who a cluster is, so each needs one of its own");
+}
+
+#[test]
+fn a_peer_is_admitted_as_it_is_configured() {
+    let config = file(
+        "clusterIdentifier: west\nlimits: {hostnames: 7, addresses: 3}\npeers:\n\
+         - {identifier: east, url: 'https://e.example', allowedZones: [gslb.example], maxPriority: 5}\n\
+         - {identifier: north, url: 'https://n.example'}",
+    );
+    let admissions = config.admissions();
+    let said = |name: &str| {
+        let one = &admissions[&name.parse().unwrap()];
+        let zones = one.zones.as_ref().map(|zones| zones.iter().map(ToString::to_string).collect::<Vec<_>>());
+        (zones, one.max_priority, one.limits.hostnames, one.limits.addresses)
+    };
+    assert_eq!(said("east"), (Some(vec!["gslb.example".to_owned()]), Some(5), 7, 3));
+    assert_eq!(said("north"), (None, None, 7, 3));
+}
+
+#[test]
+fn a_front_end_needs_a_certificate_or_to_be_told_that_it_needs_none() {
+    let read = |file| From { component: Some(Component::FrontEnd), file, ..From::default() }.read();
+    insta::assert_snapshot!(read("").unwrap_err(), @"tls.http.cert: a front end needs a certificate and its key (`tls.http.key`); or `listen.insecure: true` where plain HTTP is meant: everybody on the way can read the keys of peers");
+    insta::assert_snapshot!(read("listen: {http: off}\ntls: {http: {cert: a.pem}}").unwrap_err(), @"
+    c.yaml:1:16: listen.http: it is off, and a front end hears nobody without it
+    c.yaml:2:20: tls.http.cert: a certificate needs its key (`tls.http.key`)
+    ");
+    assert!(read("listen: {insecure: true}").unwrap().listen.insecure);
+    let certified = read("tls: {http: {cert: a.pem, key: b.pem, clientCa: c.pem}}").unwrap();
+    let files = CertificateFiles {
+        certificate: "a.pem".into(),
+        key: "b.pem".into(),
+        client_ca: Some("c.pem".into()),
+    };
+    assert_eq!(
+        (certified.http_tls, certified.listen.http),
+        (Some(files), Some("0.0.0.0:8080".parse().unwrap()))
+    );
+    // To other programs none of that matters.
+    assert!(!file("").listen.insecure);
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Inner {
             let settings = self.settings.borrow();
             (settings.interval, settings.old)
         };
-        let said = self.bounded(cluster, Said::by(heartbeat, by, old));
+        let said = Self::bounded(cluster, Said::by(heartbeat, by, old));
         let pulse = self.pulse(cluster);
         let mut pulse = pulse.lock().await;
         pulse.every(interval);
@@ -85,7 +85,7 @@ impl Inner {
     }
 
     /// What fits into a Lease. A heartbeat that does not is life, and its word is not taken.
-    fn bounded(&self, cluster: &ClusterId, said: Said) -> Said {
+    fn bounded(cluster: &ClusterId, said: Said) -> Said {
         let Said { instance, overrides, .. } = &said;
         if instance.len() <= MAX_INSTANCE && overrides.len() <= MAX_OVERRIDES {
             return said;

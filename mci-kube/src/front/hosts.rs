@@ -60,14 +60,14 @@ impl Inner {
                     let most = admission.limits.hostnames;
                     if before.is_none() && beside + items.len() >= most {
                         let reason = RefusalReason::Hostnames { most };
-                        return self.told(Some(self.refusal(place, hostname, reason)));
+                        return self.told(Some(Self::refusal(place, hostname, reason)));
                     }
                     let Some(item) = changed(hostname, endpoint, before.as_deref()) else { return Ok(()) };
                     let octets: usize = items.values().map(|item| item.get().len() + 1).sum();
                     let size = item.get().len() + 1;
                     if octets + size > shard::MAX_OCTETS {
                         let reason = RefusalReason::TooLarge { octets: size, most: shard::MAX_OCTETS };
-                        return self.told(Some(self.refusal(place, hostname, reason)));
+                        return self.told(Some(Self::refusal(place, hostname, reason)));
                     }
                     items.insert(name, item);
                 }
@@ -91,7 +91,7 @@ impl Inner {
         Err(StoreError::Unavailable { reason })
     }
 
-    fn refusal(&self, place: &Place, hostname: &Hostname, reason: RefusalReason) -> Refusal {
+    fn refusal(place: &Place, hostname: &Hostname, reason: RefusalReason) -> Refusal {
         Refusal { cluster: place.cluster.clone(), hostname: hostname.to_string(), reason }
     }
 
@@ -129,8 +129,8 @@ impl Inner {
     /// The shards of a cluster that hold something.
     async fn objects_of(&self, cluster: &ClusterId) -> Result<Vec<RawShard>, StoreError> {
         let shards: Vec<Shard> = {
-            let shelf = self.shelf();
-            shelf.of(cluster).filter(|(_, held)| held.hostnames > 0).map(|(shard, _)| shard).collect()
+            let known = self.shelf();
+            known.of(cluster).filter(|(_, held)| held.hostnames > 0).map(|(shard, _)| shard).collect()
         };
         let reads = shards.into_iter().map(|shard| {
             let place = Place { cluster: cluster.clone(), shard };

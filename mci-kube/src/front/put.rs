@@ -37,8 +37,8 @@ impl Inner {
     /// nothing, so that it is sent again.
     pub(super) fn states(&self, cluster: &ClusterId) -> Vec<ShardState> {
         let admission = self.admission(cluster);
-        let shelf = self.shelf();
-        let hostnames = shelf.hostnames_of(cluster);
+        let known = self.shelf();
+        let hostnames = known.hostnames_of(cluster);
         let state = |(shard, held): (Shard, &Held)| {
             if is_of_today(held.admission.as_deref(), &admission, hostnames) {
                 held.state(shard)
@@ -46,7 +46,7 @@ impl Inner {
                 ShardState::nothing(shard)
             }
         };
-        shelf.of(cluster).map(state).collect()
+        known.of(cluster).map(state).collect()
     }
 
     /// Stores an update. The caller holds the lock of this shard.

@@ -112,7 +112,7 @@ async fn a_delta_of_one_replica_is_over_what_another_has_stored() {
     let change = entry("app.example", "192.0.2.2");
     let whole_there = other.put(whole(1, 1, &[])).await;
     assert_eq!(whole_there.state, state(1, 1), "somebody else stored it");
-    let answer = other.put(delta(state(1, 1), state(1, 2), &[change.clone()], &[])).await;
+    let answer = other.put(delta(state(1, 1), state(1, 2), std::slice::from_ref(&change), &[])).await;
     assert_eq!((answer.state, stored(&api).0), (state(1, 2), vec![change]));
     one.stop().await;
     other.stop().await;

@@ -154,7 +154,7 @@ pub fn stored(api: &FakeApi) -> (Vec<Value>, (u64, u64), String) {
 }
 
 pub fn writes(api: &FakeApi) -> usize {
-    api.count(|asked| asked.is_write())
+    api.count(crate::common::Asked::is_write)
 }
 
 pub fn zones(names: &[&str]) -> Admission {
