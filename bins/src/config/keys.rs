@@ -20,6 +20,8 @@ pub(crate) enum Shape {
 pub(crate) enum Reload {
     /// It does, at once.
     Live,
+    /// These programs do, at once; others have to be restarted.
+    LiveIn(&'static [Component]),
     /// It has to be restarted.
     Restart,
 }
@@ -67,6 +69,15 @@ const fn key(path: &'static str, shape: Shape, reload: Reload) -> Key {
 }
 
 impl Key {
+    /// Whether this program has to be restarted for it.
+    pub(crate) fn is_fixed(&self, component: Component) -> bool {
+        match self.reload {
+            Live => false,
+            LiveIn(components) => !components.contains(&component),
+            Restart => true,
+        }
+    }
+
     const fn flag(
         mut self,
         of: &'static [Component],
@@ -124,12 +135,14 @@ impl Key {
 }
 
 use Component::{DnsServer, FrontEnd, Operator, Orchestrator};
-use Reload::{Live, Restart};
+use Reload::{Live, LiveIn, Restart};
 use Shape::{List, Scalar, Text, Tree};
 
 const ALL: &[Component] = &[Operator, Orchestrator, DnsServer, FrontEnd];
 const DNS: &[Component] = &[DnsServer];
 const FRONT: &[Component] = &[FrontEnd];
+/// A front end proves each interval that it hears: it begins with that interval.
+const JUDGING: &[Component] = &[Operator, Orchestrator, DnsServer];
 const HEARTBEATS: &[Component] = &[Operator, Orchestrator, FrontEnd];
 const PUBLISHING: &[Component] = &[Operator, DnsServer];
 
@@ -169,26 +182,26 @@ pub(crate) const KEYS: &[Key] = &[
         .flag(DNS, ANSWERS, "max-addresses", "N", "The most addresses in one answer [default: 1000]"),
     key("dnsRefreshInterval", Scalar, Restart).dotnet("DNSRefreshInterval")
         .flag(DNS, CLUSTER, "dns-refresh-interval", "DURATION", "How often what was watched is compared with the API server [default: 30s]"),
-    key("heartbeat.check", Scalar, Restart).dotnet("HeartbeatCheckInterval")
+    key("heartbeat.check", Scalar, LiveIn(JUDGING)).dotnet("HeartbeatCheckInterval")
         .flag(HEARTBEATS, LIVENESS, "heartbeat-check", "DURATION", "How often the age of heartbeats is looked at [default: 1s]"),
-    key("heartbeat.set", Scalar, Restart).dotnet("HeartbeatSetInterval")
+    key("heartbeat.set", Scalar, LiveIn(JUDGING)).dotnet("HeartbeatSetInterval")
         .flag(HEARTBEATS, LIVENESS, "heartbeat-set", "DURATION", "How often a heartbeat is sent [default: 10s]"),
-    key("heartbeat.timeout", Scalar, Restart).dotnet("HeartbeatTimeout")
+    key("heartbeat.timeout", Scalar, LiveIn(JUDGING)).dotnet("HeartbeatTimeout")
         .flag(HEARTBEATS, LIVENESS, "heartbeat-timeout", "DURATION", "The age at which a cluster is stale [default: 90s]"),
     key("peers", Tree, Live),
     key("apiKeys", Tree, Live),
     key("clusterSalt", Text, Live).dotnet("ClusterSalt"),
     key("clusterSaltFile", Text, Live),
     key("hostnamePolicy", Tree, Live),
-    key("withdrawal.settle", Scalar, Restart)
+    key("withdrawal.settle", Scalar, Live)
         .flag(PUBLISHING, SAFETY, "withdrawal-settle", "DURATION", "How long hostnames that would go are collected [default: 2s]"),
-    key("withdrawal.share", Scalar, Restart)
+    key("withdrawal.share", Scalar, Live)
         .flag(PUBLISHING, SAFETY, "withdrawal-share", "PERCENT", "The share of all hostnames at which they are held, if they are so many too [default: 50%]"),
-    key("withdrawal.count", Scalar, Restart)
+    key("withdrawal.count", Scalar, Live)
         .flag(PUBLISHING, SAFETY, "withdrawal-count", "N", "The number of hostnames at which they are held, if they are such a share too [default: 20]"),
-    key("withdrawal.hold", Scalar, Restart)
+    key("withdrawal.hold", Scalar, Live)
         .flag(PUBLISHING, SAFETY, "withdrawal-hold", "DURATION", "How long they are held; 0 never holds [default: 10m]"),
-    key("addressHold", Scalar, Restart)
+    key("addressHold", Scalar, Live)
         .flag(&[Operator], SAFETY, "address-hold", "DURATION", "How long lost addresses stay while their backends are ready [default: 5m]"),
     key("listen.grpc", List, Restart)
         .served(DNS, LISTEN, "grpc", "ADDR", "CoreDNS's gRPC: IP:PORT or unix:///PATH, several with commas; off [default: 127.0.0.1:1153]"),

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tracing_subscriber::filter::Targets;
 
 use super::input::Input;
-use super::keys::{self, Reload};
+use super::keys;
 use super::peers::{self, SecretFiles};
 use super::value;
 use super::{CertificateFiles, Component, Config, Heartbeat, Limits, ListenOn, Log, ReadFrom};
@@ -59,6 +59,7 @@ impl Fixed {
 struct Keys<'i, 'a> {
     input: &'i mut Input<'a>,
     fixed: Fixed,
+    component: Component,
 }
 
 impl Keys<'_, '_> {
@@ -101,7 +102,7 @@ impl Keys<'_, '_> {
     }
 
     fn fix(&mut self, key: &'static str, value: &str) {
-        if keys::at(key).is_some_and(|key| key.reload == Reload::Restart) {
+        if keys::at(key).is_some_and(|key| key.is_fixed(self.component)) {
             let mut hasher = DefaultHasher::new();
             value.hash(&mut hasher);
             self.fixed.0.insert(key, hasher.finish());
@@ -117,7 +118,7 @@ pub(super) fn config(
     responsible_email: Option<&str>,
 ) -> Config {
     let mut files = SecretFiles::beside(file);
-    let mut keys = Keys { input, fixed: Fixed::default() };
+    let mut keys = Keys { input, fixed: Fixed::default(), component };
     let local: ClusterId = "local".parse().expect("a cluster's name");
     let cluster_identifier = keys.value("clusterIdentifier", local, reading::cluster_id);
     let namespace = keys.optional("namespace", value::namespace);

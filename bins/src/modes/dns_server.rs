@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::bail;
 use mci_core::{Changes, Hostname, Live, Snapshot};
-use mci_http::api::{Details, SnapshotFileDetail, SourceDetail, api};
+use mci_http::api::{ClusterDetail, Details, SnapshotFileDetail, SourceDetail, api};
+use mci_kube::content::cluster::ClusterView;
 use mci_http::families::{Families, Family};
 use mci_http::{Exposition, Metrics, Observers, QueryLog};
 use mci_kube::events::{News, Notice, Recorder, recorder};
@@ -56,6 +57,7 @@ fn begin(start: &Start) -> anyhow::Result<Supervisor> {
         cluster: config.cluster_identifier.to_string(),
         namespace: start.namespace.clone(),
         held: Mutex::default(),
+        clusters: Mutex::default(),
         from_file: AtomicBool::new(false),
     });
     let supply = Arc::new(Supply::new(
@@ -88,7 +90,7 @@ fn begin(start: &Start) -> anyhow::Result<Supervisor> {
     tracing::info!(listening = ports.addresses(), "Listening");
     ports.run(&mut supervisor);
 
-    follow(start, &mut supervisor, &health, &live, &metrics, &observers);
+    follow(start, &mut supervisor, &health, &live, &metrics, &observers, &supply);
     let (stop, file) = (supervisor.shutdown(), Mutex::new(file));
     supervisor.keep_up(SUPPLY, move || {
         let (supply, stop) = (Arc::clone(&supply), stop.clone());
@@ -162,7 +164,9 @@ fn follow(
     live: &Arc<Live>,
     metrics: &Arc<Metrics>,
     observers: &Arc<Observers>,
+    supply: &Arc<Supply>,
 ) {
+    let supply = Arc::clone(supply);
     let (mut news, levels, stop) = (start.follower.subscribe(), start.levels.clone(), supervisor.shutdown());
     let (live, metrics, observers, of_health) =
         (Arc::clone(live), Arc::clone(metrics), Arc::clone(observers), Arc::clone(health));
@@ -172,6 +176,7 @@ fn follow(
             levels.set(config.log.level.clone());
             metrics.count_hostnames(&config.metrics_hostnames);
             observers.query_log.set(config.log.queries.as_ref());
+            supply.configure(config.withdrawal);
             let changes = take_zones(&live, &config);
             if changes.any() {
                 of_health.served(true);
@@ -193,6 +198,8 @@ struct Heard {
     namespace: String,
     /// Hostnames whose withdrawal is held.
     held: Mutex<Vec<Hostname>>,
+    /// What is known of clusters beside what answers depend on.
+    clusters: Mutex<Vec<ClusterDetail>>,
     from_file: AtomicBool,
 }
 
@@ -245,6 +252,15 @@ impl Listener for Heard {
         held.extend(hostnames.cloned());
     }
 
+    fn clusters(&self, views: &mut dyn Iterator<Item = &ClusterView>) {
+        let detail = |view: &ClusterView| ClusterDetail {
+            name: view.id.to_string(),
+            since: view.since.clone(),
+            reason: view.reason.clone(),
+        };
+        *self.clusters.lock().unwrap_or_else(PoisonError::into_inner) = views.map(detail).collect();
+    }
+
     fn answering_from_file(&self) {
         self.from_file.store(true, Ordering::Relaxed);
     }
@@ -286,7 +302,7 @@ fn details(gauges: Gauges, heard: Arc<Heard>, kept: Option<Arc<Kept>>) -> impl F
             serving: heard.from_file.load(Ordering::Relaxed),
         }),
         withdrawals_held: heard.holds().iter().map(ToString::to_string).collect(),
-        ..Details::default()
+        clusters: heard.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     }
 }
 

@@ -26,6 +26,10 @@ pub struct ClusterView {
     pub left: bool,
     /// What is held at this Unix time is released (R26).
     pub withdrawal_confirmed_at: Option<u64>,
+    /// Since when it is in its state, for people: RFC 3339.
+    pub since: Option<String>,
+    /// Why it is in its state, for people.
+    pub reason: Option<String>,
 }
 
 /// What an object says. `Err` where its name is no cluster's identifier.
@@ -63,7 +67,17 @@ pub fn read(object: &Cluster) -> Result<Read<ClusterView>, Fault> {
         .and_then(|text| faults.check(|| "spec.withdrawalConfirmedAt".to_owned(), unix_seconds(text)));
     let state = status.state.unwrap_or_default();
     let left = object.spec.left.unwrap_or_default();
-    Ok(faults.with(ClusterView { id, state, overrides, hostname_overrides, left, withdrawal_confirmed_at }))
+    let (since, reason) = (status.since, status.reason);
+    Ok(faults.with(ClusterView {
+        id,
+        state,
+        overrides,
+        hostname_overrides,
+        left,
+        withdrawal_confirmed_at,
+        since,
+        reason,
+    }))
 }
 
 fn of_cluster(fields: &OverrideFields, faults: &mut Faults, place: &str) -> Override {

@@ -54,6 +54,11 @@ impl Clusters {
         self.apply(edit, unix);
     }
 
+    /// What every Cluster says.
+    pub(super) fn views(&self) -> impl Iterator<Item = &ClusterView> {
+        self.views.values()
+    }
+
     /// Edits what holds now.
     pub(super) fn apply(&mut self, edit: &mut Edit, unix: u64) {
         let mut overridden = BTreeSet::new();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mci_core::{Changes, ClusterId, Hostname, Live, Snapshot, WithdrawalLimits};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as told};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -29,6 +29,7 @@ pub(crate) use self::once::shards;
 pub use self::once::{Facts, once};
 use self::state::State;
 use crate::client::ClusterClient;
+use crate::content::cluster::ClusterView;
 use crate::decode::{self, ClusterItem, Decoding, HostnameItem};
 use crate::resources::{Cluster, ClusterCache, HostnameCache};
 use crate::shards::ShardItem;
@@ -60,7 +61,7 @@ pub struct Options {
     pub source: Source,
     /// How watches are kept and proved.
     pub timing: Timing,
-    /// When withdrawals are held (R26).
+    /// When withdrawals are held (R26), until [`Supply::configure`] says otherwise.
     pub withdrawal: WithdrawalLimits,
 }
 
@@ -72,6 +73,8 @@ pub trait Listener: Send + Sync + 'static {
     fn held(&self, hostnames: &[Hostname]);
     /// The withdrawal of these is held now; told after each edit, whether or not it is others than before.
     fn holding(&self, hostnames: &mut dyn Iterator<Item = &Hostname>);
+    /// What is said of clusters, with what no answer depends on; told whenever it may be other than before.
+    fn clusters(&self, _views: &mut dyn Iterator<Item = &ClusterView>) {}
     /// The snapshot file answers, until the first sync is whole.
     fn answering_from_file(&self);
     /// Answers come from the API server.
@@ -86,6 +89,7 @@ pub struct Supply {
     listener: Arc<dyn Listener>,
     decoding: Arc<Decoding>,
     progress: [Arc<Progress>; 2],
+    limits: told::Sender<WithdrawalLimits>,
 }
 
 impl std::fmt::Debug for Supply {
@@ -116,7 +120,13 @@ impl Supply {
             Source::ClusterCaches => "clustercaches",
         };
         let progress = [Arc::new(Progress::new(hostnames)), Arc::new(Progress::new("clusters"))];
-        Self { options, client, live, listener, decoding: Arc::default(), progress }
+        let limits = told::Sender::new(options.withdrawal);
+        Self { options, client, live, listener, decoding: Arc::default(), progress, limits }
+    }
+
+    /// Says when what goes from now on is held (R26).
+    pub fn configure(&self, limits: WithdrawalLimits) {
+        self.limits.send_replace(limits);
     }
 
     /// For readiness and metrics.
@@ -158,6 +168,8 @@ impl Supply {
     {
         let live = Arc::clone(&self.live);
         let mut state = State::<T::Hostnames>::new(&self.options, live, Arc::clone(&self.listener), file);
+        let mut limits = self.limits.subscribe();
+        limits.mark_changed();
         let [of_hostnames, of_clusters] = &self.progress;
         let timing = self.options.timing;
         let (hostname_sender, mut hostnames) = mpsc::channel::<Batch<T>>(BATCHES);
@@ -195,6 +207,7 @@ impl Supply {
                     () = stop.cancelled() => return,
                     Some(batch) = hostnames.recv() => blocking(|| state.hostnames(batch)),
                     Some(batch) = clusters.recv() => blocking(|| state.clusters(batch)),
+                    Ok(()) = limits.changed() => state.configure(*limits.borrow_and_update()),
                     () = &mut patience, if waiting => {
                         waiting = false;
                         state.take_over();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mci_core::{Changes, ClusterId, Edit, Hostname, Intake, Live, Snapshot};
+use mci_core::{Changes, ClusterId, Edit, Hostname, Intake, Live, Snapshot, WithdrawalLimits};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -117,6 +117,7 @@ impl<H: Hostnames> State<H> {
         let unix = unix::now();
         let before = self.confirmed_at;
         self.edit(|state, edit| state.clusters.take(batch, edit, unix));
+        self.listener.clusters(&mut self.clusters.views());
         self.any_end = self.clusters.any_end(unix);
         self.confirmed_at = self.clusters.confirmed_at(&self.own);
         if self.first.done && self.confirmed_at > before {
@@ -167,6 +168,11 @@ impl<H: Hostnames> State<H> {
             self.edit(|state, edit| state.clusters.apply(edit, unix));
             self.any_end = self.clusters.any_end(unix);
         }
+    }
+
+    /// When what goes from now on is held (R26).
+    pub(super) fn configure(&mut self, limits: WithdrawalLimits) {
+        self.intake.configure(limits);
     }
 
     /// The hostnames whose withdrawal is held.

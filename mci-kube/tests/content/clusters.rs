@@ -29,6 +29,8 @@ fn a_cluster_of_which_nothing_is_said_is_alive() {
         hostname_overrides: BTreeMap::new(),
         left: false,
         withdrawal_confirmed_at: None,
+        since: None,
+        reason: None,
     };
     assert_eq!(read(&Value::Null, &Value::Null), (expected, vec![]));
 }
