@@ -56,8 +56,11 @@ fn no_secret_is_in_the_output_of_any_program() {
         configuration(&url, KEY, &spoilt(SALT), STORED),
         configuration(&url, KEY, SALT, &STORED[..80]),
         configuration(&url, KEY, SALT, &spoilt(STORED)),
-        // Where it does not belong, and what is no YAML.
-        format!("{}{KEY}: {SALT}\n", configuration(&url, KEY, SALT, STORED)),
+        // Misspelt, at the wrong place, and what is no YAML.
+        configuration(&url, KEY, SALT, STORED)
+            .replace("clusterSalt", "clusterSalts")
+            .replace(" key:", " keys:"),
+        format!("{}key: {KEY}\nsalt: {SALT}\n", configuration(&url, KEY, SALT, STORED)),
         format!("clusterSalt: {SALT}\npeers: [{{key: {KEY}\n"),
         format!(
             "clusterIdentifier: local\nclusterSalt: [{SALT}]\npeers: {KEY}\napiKeys: {{key: {STORED}}}\n"

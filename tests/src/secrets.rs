@@ -36,8 +36,8 @@ impl Secrets {
             hexadecimal(value).to_ascii_uppercase().into_bytes(),
             // As Rust's Debug shows octets.
             value.iter().map(u8::to_string).collect::<Vec<_>>().join(", ").into_bytes(),
-            base64(value, b"+/").into_bytes(),
-            base64(value, b"-_").into_bytes(),
+            base64(value, *b"+/").into_bytes(),
+            base64(value, *b"-_").into_bytes(),
         ];
         self.known.push(Secret { name: name.to_owned(), forms: forms.into() });
         self
@@ -80,9 +80,8 @@ fn hexadecimal(octets: &[u8]) -> String {
 }
 
 /// Without padding: what is padded has it inside.
-fn base64(octets: &[u8], last: &[u8; 2]) -> String {
-    let alphabet: Vec<u8> =
-        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(last.iter().copied()).collect();
+fn base64(octets: &[u8], last: [u8; 2]) -> String {
+    let alphabet: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(last).collect();
     let mut text = String::new();
     for chunk in octets.chunks(3) {
         let bits =
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn base64_is_that_of_the_rfc() {
         for (octets, text) in [("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(octets.as_bytes(), b"+/"), text);
+            assert_eq!(base64(octets.as_bytes(), *b"+/"), text);
         }
     }
 }

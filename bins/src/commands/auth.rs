@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use mci_core::ClusterId;
 use mci_core::peer::KeyRing;
+use mci_core::state_file::Problems;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use secrecy::{ExposeSecret as _, SecretSlice};
@@ -47,7 +48,10 @@ fn key(arguments: &NewKey, out: Out<'_>) -> anyhow::Result<ExitCode> {
     // What is said on the command line needs no configuration beside it.
     let config = match (&arguments.own, &arguments.salt) {
         (Some(_), Some(_)) => None,
-        _ => Some(config::of_peers(arguments.configuration.config.as_deref()).map_err(said)?),
+        _ => Some(
+            config::of_peers(arguments.configuration.config.as_deref())
+                .map_err(|problems| said(&problems))?,
+        ),
     };
     let own = own(arguments, config.as_deref())?;
     if own == caller {
@@ -90,8 +94,8 @@ fn key(arguments: &NewKey, out: Out<'_>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn said(problems: mci_core::state_file::Problems) -> anyhow::Error {
-    wrong(&"the configuration", &problems)
+fn said(problems: &Problems) -> anyhow::Error {
+    wrong(&"the configuration", problems)
 }
 
 /// Which cluster is called.

@@ -10,6 +10,7 @@ use super::doctor::write_findings;
 use super::{Out, write_data};
 use crate::cli::{PeerCheck, PeerCommand, PeerOf};
 use crate::config::{self, Peer};
+use crate::doctor::Finding;
 use crate::facts::{runtime, wrong};
 use crate::peer_check::check;
 use crate::progress::during;
@@ -28,7 +29,7 @@ fn checked(arguments: &PeerCheck, out: Out<'_>) -> anyhow::Result<ExitCode> {
     let findings =
         during("Checking", || anyhow::Ok(runtime.block_on(check(peer, &config.cluster_identifier))))?;
     let format = arguments.output.format;
-    let failed = findings.iter().any(|finding| finding.is_failure());
+    let failed = findings.iter().any(Finding::is_failure);
     if format.is_data() {
         let peer = peer.identifier.as_str();
         write_data(out, format, &json!({ "peer": peer, "ok": !failed, "findings": findings }))?;

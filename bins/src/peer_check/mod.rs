@@ -14,7 +14,7 @@ use mci_core::ClusterId;
 use mci_grpc::peer::{PeerTarget, client_tls};
 use mci_http::peer::{PeerClient, PeerError, Spoken};
 use rustls::ClientConfig;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use self::path::Http2;
 use crate::config::{Peer, Protocol};
@@ -59,7 +59,7 @@ fn tls(peer: &Peer) -> Result<ClientConfig, String> {
 
 /// What it speaks, and whether it knows our key.
 async fn speaks(peer: &Peer, tls: ClientConfig, findings: &mut Vec<Finding>) -> Option<Spoken> {
-    let key = peer.key.as_ref().map(|key| key.expose_secret());
+    let key = peer.key.as_ref().map(SecretString::expose_secret);
     let client = match PeerClient::new(&peer.url, key, Some(tls)) {
         Ok(client) => client,
         Err(error) => {

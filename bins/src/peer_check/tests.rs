@@ -34,7 +34,7 @@ fn rest_alone() -> Router {
     Router::new().route("/Host", get(|| async { "[]" }))
 }
 
-async fn serve(routes: Router, http2: bool, tls: Option<TlsSource>) -> SocketAddr {
+fn serve(routes: Router, http2: bool, tls: Option<TlsSource>) -> SocketAddr {
     let mut config = mci_http::Config::new("127.0.0.1:0".parse().unwrap());
     (config.http2, config.tls) = (http2, tls);
     let server = Server::bind(config, routes).unwrap();
@@ -69,7 +69,7 @@ const PLAIN: &str = "ok    plain HTTP: everybody on the way can read the key (`i
 
 #[tokio::test]
 async fn a_peer_that_is_well_has_a_line_for_each_step() {
-    let url = format!("http://{}", serve(east(), true, None).await);
+    let url = format!("http://{}", serve(east(), true, None));
     assert_eq!(
         found(&peer(&url, Some(KEY))).await,
         [
@@ -86,7 +86,7 @@ async fn a_peer_that_is_well_has_a_line_for_each_step() {
 
 #[tokio::test]
 async fn a_way_that_carries_no_http2_says_what_to_do_where_the_stream_is_wanted() {
-    let url = format!("http://{}", serve(east(), false, None).await);
+    let url = format!("http://{}", serve(east(), false, None));
     let lines = found(&peer(&url, Some(KEY))).await;
     assert!(lines[3].starts_with("-     HTTP/2 does not pass: "), "{lines:?}");
     let last = lines.last().unwrap();
@@ -103,14 +103,14 @@ async fn a_way_that_carries_no_http2_says_what_to_do_where_the_stream_is_wanted(
     let as_rest = Peer { protocol: Protocol::Rest, ..peer(&url, Some(KEY)) };
     let last = found(&as_rest).await.pop().unwrap();
     assert_eq!(last, "ok    it is told over REST, as is configured, though it speaks the stream");
-    let stream = format!("http://{}", serve(east(), true, None).await);
+    let stream = format!("http://{}", serve(east(), true, None));
     let elsewhere = Peer { grpc_url: Some(stream.parse().unwrap()), ..peer(&url, Some(KEY)) };
     assert_eq!(found(&elsewhere).await.pop().unwrap(), "ok    it is told over the stream");
 }
 
 #[tokio::test]
 async fn a_peer_of_rest_alone_needs_no_http2() {
-    let url = format!("http://{}", serve(rest_alone(), false, None).await);
+    let url = format!("http://{}", serve(rest_alone(), false, None));
     let lines = found(&peer(&url, Some(KEY))).await;
     assert_eq!(
         lines[4..],
@@ -129,7 +129,7 @@ async fn a_peer_of_rest_alone_needs_no_http2() {
 
 #[tokio::test]
 async fn a_key_that_is_unknown_or_missing_and_another_name_are_told() {
-    let url = format!("http://{}", serve(east(), true, None).await);
+    let url = format!("http://{}", serve(east(), true, None));
     assert_eq!(
         found(&peer(&url, None)).await.pop().unwrap(),
         "FAIL  no key is configured for this peer: at east: mci auth key --cluster west"
@@ -177,7 +177,7 @@ fn tls(folder: &TempDir, alpn: &[&str]) -> (TlsSource, PathBuf) {
 async fn the_certificate_and_what_tls_agrees_on_are_shown() {
     let folder = TempDir::new().unwrap();
     let (source, ca) = tls(&folder, &["h2", "http/1.1"]);
-    let url = format!("https://{}", serve(east(), true, Some(source)).await);
+    let url = format!("https://{}", serve(east(), true, Some(source)));
     let trusting = Peer { ca: Some(ca), ..peer(&url, Some(KEY)) };
     let lines = found(&trusting).await;
     assert!(
@@ -202,7 +202,7 @@ async fn the_certificate_and_what_tls_agrees_on_are_shown() {
     );
 
     let (source, ca) = tls(&folder, &["http/1.1"]);
-    let url = format!("https://{}", serve(east(), true, Some(source)).await);
+    let url = format!("https://{}", serve(east(), true, Some(source)));
     let old = Peer { ca: Some(ca), ..peer(&url, Some(KEY)) };
     assert_eq!(found(&old).await[3], "-     HTTP/2 does not pass: TLS agreed on HTTP/1.1 alone (ALPN)");
 }

@@ -12,7 +12,7 @@ use mci_core::{ClusterId, Endpoint, Hostname};
 use super::client::Hosts;
 
 /// It is asked this often.
-const EVERY: Duration = Duration::from_secs(300);
+const EVERY: Duration = Duration::from_mins(5);
 /// And so long after an answer that failed.
 const AGAIN: Duration = Duration::from_secs(30);
 

@@ -15,7 +15,7 @@ use mci_core::Hostname;
 use crate::rest::Host;
 
 /// All is told again after this time.
-const EVERY: Duration = Duration::from_secs(300);
+const EVERY: Duration = Duration::from_mins(5);
 /// All is told again when heartbeats were not heard for this time: half of the peer's own timeout, by default.
 const SILENCE: Duration = Duration::from_secs(15);
 /// What failed is told again after this time.

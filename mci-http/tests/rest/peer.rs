@@ -18,7 +18,7 @@ use crate::store::{EAST, front, id, name};
 const KEY: &str = "west-Jk2Lm4Np6Qr8St0Uv1Wx3Yz5Ab7Cd9Ef";
 /// Of heartbeats, and the timeout of the peer in most tests.
 const INTERVAL: Duration = Duration::from_millis(50);
-const TIMEOUT: Duration = Duration::from_millis(1_000);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 fn client(url: &str, key: &str) -> PeerClient {
     PeerClient::new(&url.parse().unwrap(), Some(key), None).unwrap().patience(Duration::from_secs(2))
@@ -36,7 +36,7 @@ fn host(hostname: &str, addresses: &[&str]) -> Host {
 
 /// Waits until it is so.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(tokio::time::Instant::now() < deadline, "this did not happen: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -59,7 +59,7 @@ impl West {
         let (leads, leading) = watch::channel(true);
         let published: Arc<Mutex<BTreeMap<Hostname, Host>>> = Arc::default();
         let failures: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-        let plan = SendPlan::new(INTERVAL).silence(TIMEOUT / 2).every(Duration::from_secs(3_600));
+        let plan = SendPlan::new(INTERVAL).silence(TIMEOUT / 2).every(Duration::from_hours(1));
         let patient = client(&peer.url(), KEY).patience(TIMEOUT / 4);
         let sending = Sending::new(patient, INTERVAL).plan(plan);
         let (own, failed) = (published.clone(), failures.clone());
@@ -215,7 +215,7 @@ async fn a_call_takes_a_bounded_time_and_a_bounded_number_of_octets() {
     assert_eq!(hurried.get_host().await, Err(silent));
     peer.feels(Mood::Endless);
     let garbage = |octets: usize| PeerError::Garbage(format!("it is longer than {octets} octets"));
-    let patient = client(&peer.url(), KEY).largest_list(1_000_000).patience(Duration::from_secs(60));
+    let patient = client(&peer.url(), KEY).largest_list(1_000_000).patience(Duration::from_mins(1));
     assert_eq!(patient.heartbeat().await, Err(garbage(64 * 1024)));
     assert_eq!(patient.get_host().await, Err(garbage(1_000_000)));
 }

@@ -42,7 +42,7 @@ impl Asked {
     }
 
     async fn event(&mut self) -> PollEvent {
-        let event = tokio::time::timeout(Duration::from_secs(60), self.events.recv()).await;
+        let event = tokio::time::timeout(Duration::from_mins(1), self.events.recv()).await;
         event.expect("an event comes").expect("it asks for ever")
     }
 
@@ -70,7 +70,7 @@ fn told(hostnames: usize) -> PollEvent {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_is_read_at_first_contact_and_when_it_comes_back() {
-    let mut asked = Asked::start(Some(vec![listed("a.example", "192.0.2.1")]), Duration::from_secs(3_600));
+    let mut asked = Asked::start(Some(vec![listed("a.example", "192.0.2.1")]), Duration::from_hours(1));
     assert_eq!(asked.event().await, told(1));
     asked.peer.publishes(Some(vec![listed("a.example", "192.0.2.2"), listed("b.example", "192.0.2.3")]));
     // Stale for so short a moment that it may go unseen, until it is seen.
@@ -127,7 +127,7 @@ async fn one_hostname_that_may_not_be_published_keeps_no_other_out() {
 }
 
 async fn until(mut is_so: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(tokio::time::Instant::now() < deadline, "it did not happen");
         tokio::time::sleep(Duration::from_millis(5)).await;
