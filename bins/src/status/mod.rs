@@ -11,7 +11,9 @@
 mod page;
 mod sources;
 
-use mci_core::{ClusterState, OverrideState, Snapshot};
+use std::collections::BTreeSet;
+
+use mci_core::{ClusterId, ClusterState, Hostname, OverrideState, Snapshot};
 use mci_kube::inspect::Published;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +26,9 @@ pub(crate) use self::sources::Looking;
 pub(crate) struct Status {
     pub(crate) clusters: Vec<ClusterRow>,
     pub(crate) hostnames: Hostnames,
+    /// Where some clusters are heard by REST alone, and would answer otherwise than this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mixed: Option<Mixed>,
     /// Of a cluster alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) leaders: Option<Vec<LeaderRow>>,
@@ -51,6 +56,12 @@ pub(crate) struct ClusterRow {
     /// When its heartbeat was counted last, in Unix seconds, by the clock of who counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heartbeat: Option<u64>,
+    /// How it is heard here: `stream` or `rest`; absent for the own cluster, and where nothing was heard yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) protocol: Option<String>,
+    /// It lives, and what it publishes is as old as its last view of its own API server.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) degraded: bool,
     /// What holds now (R24).
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     pub(crate) held_back: Option<HeldBack>,
@@ -92,6 +103,16 @@ pub(crate) struct Hostnames {
     pub(crate) unanswerable: Vec<String>,
     /// Those that only stale clusters answer.
     pub(crate) stale: Vec<String>,
+}
+
+/// Clusters of both kinds, and hostnames that they answer differently: the .NET application takes the lowest priority.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mixed {
+    /// The clusters that are heard by REST.
+    pub(crate) rest: Vec<String>,
+    /// Hostnames whose clusters differ in priority.
+    pub(crate) hostnames: Vec<String>,
 }
 
 /// A Lease of leadership.
@@ -150,6 +171,31 @@ impl Hostnames {
         all.unanswerable.sort();
         all.stale.sort();
         all
+    }
+}
+
+impl Mixed {
+    /// Nothing where no cluster is heard by REST, or all agree.
+    fn of(snapshot: &Snapshot, rows: &[ClusterRow]) -> Option<Self> {
+        let is_rest =
+            |row: &&ClusterRow| row.protocol.as_deref() == Some("rest") && row.state != ClusterState::Gone;
+        let rest: Vec<String> = rows.iter().filter(is_rest).map(|row| row.name.clone()).collect();
+        if rest.is_empty() {
+            return None;
+        }
+        let is_gone = |cluster: &ClusterId| {
+            snapshot.cluster_status(cluster).is_some_and(|status| status.state == ClusterState::Gone)
+        };
+        let differs = |hostname: &Hostname| {
+            let Some(state) = snapshot.hostname_state(hostname) else { return false };
+            let endpoints = state.endpoints().iter().filter(|endpoint| !is_gone(endpoint.cluster()));
+            let priorities: BTreeSet<i64> = endpoints.map(|endpoint| endpoint.parts().priority).collect();
+            priorities.len() > 1
+        };
+        let mut hostnames: Vec<String> =
+            snapshot.hostnames().filter(differs).map(|hostname| hostname.to_string()).collect();
+        hostnames.sort();
+        (!hostnames.is_empty()).then_some(Self { rest, hostnames })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use mci_core::{Changes, ClusterId, Hostname, Live, Override, Snapshot, WithdrawalLimits};
 use mci_kube::content::cluster::rfc3339;
+use mci_kube::heartbeat::View;
 use mci_kube::inspect::{self, Leases};
 use mci_kube::resources::Cluster;
 use mci_kube::supply::{self, Listener, Supply};
@@ -15,7 +16,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterRow, HeldBack, HostnameRow, Hostnames, LeaderRow, PublishedRow, Status};
+use super::{ClusterRow, HeldBack, HostnameRow, Hostnames, LeaderRow, Mixed, PublishedRow, Status};
 use crate::facts::{Origin, explained, load, pass_over, runtime, served};
 use crate::files::Sources;
 use crate::http_client::HttpServer;
@@ -155,6 +156,7 @@ async fn of_cluster(
             origin.note(format!("Leaders and heartbeats are not known: {error}"));
         }
     }
+    status.mixed = Mixed::of(&snapshot, &status.clusters);
     if compare {
         let published = inspect::published(&asked.client, &asked.namespace);
         let (published, passed_over) = published.await.map_err(|error| anyhow!("{asked}: {error}"))?;
@@ -171,8 +173,10 @@ fn beside(status: &mut Status, clusters: &[Cluster], leases: &Leases) {
         let said = object.and_then(|object| object.status.as_ref());
         row.since = said.and_then(|said| said.since.clone());
         row.reason = said.and_then(|said| said.reason.clone());
-        row.heartbeat =
-            leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
+        let heard = leases.heard.iter().find(|heard| heard.cluster == row.name);
+        row.heartbeat = heard.and_then(|heard| heard.renewed);
+        row.protocol = heard.and_then(|heard| heard.said.protocol).map(|protocol| protocol.to_string());
+        row.degraded = heard.is_some_and(|heard| heard.said.view == Some(View::Degraded));
     }
     let mut leaders: Vec<LeaderRow> = leases
         .leaders
