@@ -11,7 +11,7 @@
 mod page;
 mod sources;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mci_core::{ClusterId, ClusterState, Hostname, OverrideState, Snapshot};
 use mci_kube::inspect::Published;
@@ -35,6 +35,9 @@ pub(crate) struct Status {
     /// What each cluster publishes as it is stored here, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) published: Option<Vec<PublishedRow>>,
+    /// What other clusters hold of each, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) compared: Vec<ComparedRow>,
     /// What a dns-server says of itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<Value>,
@@ -140,6 +143,40 @@ pub(crate) struct PublishedRow {
     /// Equal in two clusters that hold the same of it.
     pub(crate) digest: String,
     pub(crate) shards: Vec<ShardRow>,
+}
+
+/// What is stored in another cluster of what one publishes, beside what is stored here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ComparedRow {
+    /// The context.
+    pub(crate) at: String,
+    /// Who publishes it.
+    pub(crate) cluster: String,
+    /// Shards whose content differs, or that only one of the two has, in three hexadecimal digits.
+    pub(crate) different: Vec<String>,
+}
+
+impl ComparedRow {
+    /// For each cluster that publishes something here or there.
+    pub(crate) fn of(at: &str, here: &[PublishedRow], there: &[PublishedRow]) -> Vec<Self> {
+        let of = |rows: &[PublishedRow], cluster: &str| -> BTreeMap<String, String> {
+            let shards = rows.iter().filter(|row| row.cluster == cluster).flat_map(|row| &row.shards);
+            // One that is empty says as much as one that is not there.
+            shards
+                .filter(|shard| shard.hostnames > 0)
+                .map(|shard| (shard.shard.clone(), shard.digest.clone()))
+                .collect()
+        };
+        let clusters: BTreeSet<&str> = here.iter().chain(there).map(|row| row.cluster.as_str()).collect();
+        let compare = |cluster: &str| {
+            let (here, there) = (of(here, cluster), of(there, cluster));
+            let shards: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+            let different = shards.into_iter().filter(|shard| here.get(*shard) != there.get(*shard));
+            Self { at: at.to_owned(), cluster: cluster.to_owned(), different: different.cloned().collect() }
+        };
+        clusters.into_iter().map(compare).collect()
+    }
 }
 
 /// One shard of it.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{ClusterRow, HeldBack, Hostnames, LeaderRow, Mixed, PublishedRow, Status};
+use super::{ClusterRow, ComparedRow, HeldBack, Hostnames, LeaderRow, Mixed, PublishedRow, Status};
 
 /// How many names are listed.
 const LISTED: usize = 20;
@@ -18,7 +18,8 @@ impl Status {
     }
 
     fn write(&self, page: &mut String, now: u64, wide: bool) -> std::fmt::Result {
-        let Self { clusters, hostnames, mixed, leaders, published, server, withdrawals_held } = self;
+        let Self { clusters, hostnames, mixed, leaders, published, compared, server, withdrawals_held } =
+            self;
         if let Some(server) = server {
             writeln!(page)?;
             write_server(page, server)?;
@@ -59,6 +60,10 @@ impl Status {
         if let Some(published) = published {
             writeln!(page)?;
             write_published(page, published, wide)?;
+        }
+        if !compared.is_empty() {
+            writeln!(page)?;
+            write_compared(page, compared)?;
         }
         match (withdrawals_held, leaders) {
             // State files hold nothing.
@@ -183,6 +188,20 @@ fn write_published(page: &mut String, published: &[PublishedRow], wide: bool) ->
     writeln!(page, "As stored here; the same digest in another cluster means the same content there.")
 }
 
+fn write_compared(page: &mut String, compared: &[ComparedRow]) -> std::fmt::Result {
+    let mut rows = vec![["STORED IN", "OF", "AS HERE"].map(str::to_owned).to_vec()];
+    rows.extend(compared.iter().map(|ComparedRow { at, cluster, different }| {
+        let text = match different.as_slice() {
+            [] => "the same".to_owned(),
+            shards if shards.len() > LISTED => format!("{} shards differ", shards.len()),
+            shards => format!("differs in {}", shards.join(", ")),
+        };
+        vec![at.clone(), cluster.clone(), text]
+    }));
+    write_table(page, &rows)?;
+    writeln!(page, "Read one after the other: what changed in between may be told as a difference.")
+}
+
 /// Columns two spaces apart, the last one as long as it is.
 fn write_table(page: &mut String, rows: &[Vec<String>]) -> std::fmt::Result {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -276,6 +295,14 @@ mod tests {
                     hostnames: 7,
                 }],
             }]),
+            compared: vec![
+                ComparedRow { at: "north".to_owned(), cluster: "east".to_owned(), different: Vec::new() },
+                ComparedRow {
+                    at: "north".to_owned(),
+                    cluster: "west".to_owned(),
+                    different: vec!["00a".to_owned(), "3ff".to_owned()],
+                },
+            ],
             server: None,
             withdrawals_held: None,
         };
@@ -296,6 +323,39 @@ mod tests {
             ..Status::default()
         };
         insta::assert_snapshot!(status.page(1_000, false));
+    }
+
+    #[test]
+    fn clusters_are_compared_shard_by_shard() {
+        let row = |cluster: &str, shards: &[(&str, &str, usize)]| PublishedRow {
+            cluster: cluster.to_owned(),
+            hostnames: 0,
+            term: 1,
+            seq: 1,
+            digest: String::new(),
+            shards: shards
+                .iter()
+                .map(|(shard, digest, hostnames)| ShardRow {
+                    shard: (*shard).to_owned(),
+                    term: 1,
+                    seq: 1,
+                    digest: (*digest).to_owned(),
+                    hostnames: *hostnames,
+                })
+                .collect(),
+        };
+        let here = [
+            row("east", &[("001", "a", 1), ("002", "b", 1), ("003", "empty", 0)]),
+            row("own", &[("001", "c", 2)]),
+        ];
+        let there = [
+            row("east", &[("001", "a", 1), ("002", "other", 1), ("004", "d", 1)]),
+            row("own", &[("001", "c", 2)]),
+        ];
+        let compared = ComparedRow::of("north", &here, &there);
+        let different: Vec<_> =
+            compared.iter().map(|row| (row.cluster.as_str(), row.different.join(" "))).collect();
+        assert_eq!(different, [("east", "002 004".to_owned()), ("own", String::new())]);
     }
 
     #[test]
