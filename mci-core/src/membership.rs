@@ -72,6 +72,14 @@ impl Roster {
         }
     }
 
+    /// Another installation speaks under this identifier from now on: what the one before said does not bind it, whatever
+    /// its terms are.
+    pub fn begin_anew(&mut self, cluster: &ClusterId) {
+        if let Some(member) = self.members.get_mut(cluster) {
+            member.goodbye = None;
+        }
+    }
+
     /// What a cluster is, given what liveness says of it (R20): a goodbye makes it gone, a removal stale and then gone.
     pub fn state(&self, cluster: &ClusterId, liveness: ClusterState, now: Duration) -> ClusterState {
         let Some(member) = self.members.get(cluster) else { return ClusterState::Gone };

@@ -31,7 +31,13 @@ pub struct TlsFiles {
 impl TlsFiles {
     /// A certificate and its key; clients need none.
     pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self { certificate: certificate.into(), key: key.into(), client_ca: None, client_may_show_none: false, protocols: vec!["h2"] }
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca: None,
+            client_may_show_none: false,
+            protocols: vec!["h2"],
+        }
     }
 
     /// HTTP/1.1 is spoken too, and a client without a certificate is not refused before it has asked for something.
@@ -106,9 +112,7 @@ fn verifier(
     add_roots(&mut roots, file)?;
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = if may_show_none { builder.allow_unauthenticated() } else { builder };
-    builder
-        .build()
-        .map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
+    builder.build().map_err(|error: VerifierBuilderError| tls(file, error.to_string()))
 }
 
 /// Adds the certificates of a PEM file to those that are trusted.

@@ -109,7 +109,8 @@ impl Said {
         }
     }
 
-    fn is_another_than(&self, before: &Self) -> bool {
+    /// Whether both say which installation they are, and differ.
+    pub(crate) fn is_another_than(&self, before: &Self) -> bool {
         !self.instance.is_empty() && !before.instance.is_empty() && self.instance != before.instance
     }
 }

@@ -49,35 +49,6 @@ pub(crate) struct Peer {
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// Whether nothing is configured otherwise; keys are compared without being shown.
-impl PartialEq for Peer {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            identifier,
-            url,
-            grpc_url,
-            key,
-            protocol,
-            allowed_zones,
-            max_priority,
-            insecure,
-            ca,
-            identity,
-        } = self;
-        let same_key = match (key, &other.key) {
-            (Some(one), Some(other)) => one.expose_secret() == other.expose_secret(),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        (identifier, url, grpc_url, protocol)
-            == (&other.identifier, &other.url, &other.grpc_url, &other.protocol)
-            && (allowed_zones, max_priority, insecure)
-                == (&other.allowed_zones, &other.max_priority, &other.insecure)
-            && (ca, identity) == (&other.ca, &other.identity)
-            && same_key
-    }
-}
-
 /// A key that a peer says who it is with, as we store it.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiKey {

@@ -146,3 +146,6 @@ fn fits(peer: &Peer, spoken: &Spoken, key: &str, http2: &Http2) -> Finding {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,9 @@ pub enum Violation {
         /// The shard.
         shard: Shard,
     },
+    /// Its list is longer than there are shards.
+    #[error("the peer lists more shards than there are, and has not come to an end")]
+    Endless,
     /// Its terms are out of all proportion to ours.
     #[error(
         "the peer claims to hold term {claimed} of shard {shard}, where the highest here is {own}: that is no term of ours"
@@ -53,9 +56,9 @@ pub enum Violation {
     },
 }
 
-/// A term that is further above ours than this was made up. A person who restores a cluster cannot come near it, and a
-/// peer that lies cannot use up the numbers.
-const TERMS: u64 = 1 << 32;
+/// A term that is further above ours than this was made up: terms rise by one with each change of leader, and no restored
+/// copy is so old. Whoever claims it would have us use up the numbers.
+const FARTHEST: u64 = 1 << 24;
 
 /// One session's sender.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ pub struct Sender {
     /// What the receiver holds, as far as it said.
     held: BTreeMap<Shard, ShardState>,
     is_listed: bool,
+    /// How many shards were listed.
+    listed: usize,
     /// The generation of the outbox that was looked at.
     seen: u64,
     waiting: Lanes,
@@ -104,6 +109,7 @@ impl Sender {
             takes_deltas,
             held: BTreeMap::new(),
             is_listed: false,
+            listed: 0,
             seen: 0,
             waiting: Lanes::default(),
             on_the_way: BTreeMap::new(),
@@ -123,6 +129,12 @@ impl Sender {
         outbox: &Outbox,
     ) -> Result<bool, Violation> {
         let mut outdone = false;
+        if !self.is_listed {
+            self.listed += states.len();
+            if self.listed > usize::from(Shard::COUNT) {
+                return Err(Violation::Endless);
+            }
+        }
         for state in states {
             self.check(&state, outbox)?;
             let shard = state.shard;
@@ -216,7 +228,7 @@ impl Sender {
 
     fn check(&self, state: &ShardState, outbox: &Outbox) -> Result<(), Violation> {
         let (claimed, own) = (state.version.term, outbox.term());
-        if claimed > own.saturating_add(TERMS) {
+        if claimed > own.saturating_add(FARTHEST) {
             return Err(Violation::Term { shard: state.shard, claimed, own });
         }
         Ok(())

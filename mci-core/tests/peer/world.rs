@@ -18,7 +18,6 @@ pub(crate) struct World {
     pub(crate) hearers: Vec<Hearer>,
     sessions: Vec<Session>,
     random: StdRng,
-    pub(crate) violations: usize,
 }
 
 impl World {
@@ -28,7 +27,6 @@ impl World {
             hearers: vec![Hearer::new(2), Hearer::new(3)],
             sessions: Vec::new(),
             random: StdRng::seed_from_u64(seed),
-            violations: 0,
         }
     }
 
@@ -139,7 +137,6 @@ impl World {
             }
             155..=190 => {
                 if session.hear(publisher).is_err() {
-                    self.violations += 1;
                     self.sessions.swap_remove(at);
                 }
             }

@@ -179,7 +179,7 @@ pub struct Refused {
     /// As it was sent.
     #[prost(string, tag = "1")]
     pub hostname: ::prost::alloc::string::String,
-    /// One of zone, priority, addresses, hostnames, malformed; more may come.
+    /// One of zone, priority, addresses, hostnames, too_large, malformed; more may come.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
     /// The same as a sentence, for people.

@@ -36,6 +36,7 @@ pub struct PeerClient {
     key: Option<HeaderValue>,
     way: Way,
     patience: Duration,
+    patience_for_lists: Duration,
     largest_list: usize,
 }
 
@@ -141,13 +142,14 @@ impl PeerClient {
             key: key.transpose()?,
             way,
             patience: PATIENCE,
+            patience_for_lists: PATIENCE_FOR_LISTS,
             largest_list: LARGEST_LIST,
         })
     }
 
     /// With another patience, for its lists too.
     pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        (self.patience, self.patience_for_lists) = (patience, patience);
         self
     }
 
@@ -188,7 +190,7 @@ impl PeerClient {
 
     /// What the peer publishes; nothing where it has no view of its own cluster now.
     pub async fn get_host(&self) -> Result<Option<Hosts>, PeerError> {
-        let patience = if self.patience == PATIENCE { PATIENCE_FOR_LISTS } else { self.patience };
+        let patience = self.patience_for_lists;
         let (status, body) = self.call(Method::GET, "/Host", None, patience, self.largest_list).await?;
         match status {
             StatusCode::OK => hosts(&body).map(Some).map_err(|fault| PeerError::Garbage(fault.to_string())),

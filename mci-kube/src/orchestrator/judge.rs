@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use mci_core::peer::Protocol;
 use mci_core::{ClusterId, ClusterState, Liveness, LivenessLimits, RemovesAllPeers, Roster};
 
 use crate::content::cluster::OwnOverrides;
-use crate::heartbeat::{Evidence, Said};
+use crate::heartbeat::{Evidence, Said, View};
 
 /// What is to be written of one cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +111,9 @@ impl Judge {
                 }
                 self.liveness.heard(&cluster, counter);
                 let roster = if cluster == self.own { &mut self.itself } else { &mut self.peers };
+                if self.said.get(&cluster).is_some_and(|before| said.is_another_than(before)) {
+                    roster.begin_anew(&cluster);
+                }
                 roster.hear(&cluster, said.term, said.left);
                 self.said.insert(cluster, said);
             }
@@ -155,7 +159,7 @@ impl Judge {
         let said = self.said.get(id);
         let left = said.is_some_and(|said| said.left);
         let mut reason = match (state, heard) {
-            (ClusterState::Alive, _) => "its heartbeat is heard".to_owned(),
+            (ClusterState::Alive, _) => heard_how(said),
             (ClusterState::Gone, _) if left => "it said goodbye".to_owned(),
             (ClusterState::Gone, _) => "it was removed from the peers".to_owned(),
             (ClusterState::Stale, ClusterState::Alive) => "it is no longer among the peers".to_owned(),
@@ -187,6 +191,21 @@ impl Judge {
             self.said.remove(cluster);
         }
         gone
+    }
+}
+
+/// What there is to say of a cluster that is alive.
+fn heard_how(said: Option<&Said>) -> String {
+    let how = match said.and_then(|said| said.protocol) {
+        Some(Protocol::Stream) => "its heartbeat is heard by its stream",
+        Some(Protocol::Rest) => "its heartbeat is heard by REST",
+        None => "its heartbeat is heard",
+    };
+    match said.and_then(|said| said.view) {
+        Some(View::Degraded) => {
+            format!("Degraded: {how}, and what it publishes is as old as its last view of its own API server")
+        }
+        Some(View::Ok) | None => how.to_owned(),
     }
 }
 
@@ -248,6 +267,38 @@ mod tests {
         assert_eq!(judge.take_gone(at(602)), []);
         assert_eq!(judge.take_gone(at(603)), [id("north")]);
         assert!(judge.verdicts(at(604)).iter().all(|(id, _)| id.as_str() != "north"));
+    }
+
+    #[test]
+    fn r20a_another_installation_is_not_bound_by_the_goodbye_of_the_one_before() {
+        let mut judge = judge();
+        let said = |instance: &str, term, left| Said {
+            instance: instance.to_owned(),
+            term,
+            left,
+            ..Said::default()
+        };
+        judge.take(heartbeat("west", 1, said("i-1", 9, true)), at(1));
+        judge.take(heartbeat("west", 2, said("i-1", 3, false)), at(2));
+        assert_eq!(state(&judge, "west", 2).0, ClusterState::Gone, "the highest term decides");
+        judge.take(heartbeat("west", 3, said("i-2", 3, false)), at(3));
+        assert_eq!(state(&judge, "west", 3).0, ClusterState::Alive);
+    }
+
+    #[test]
+    fn r20_a_cluster_whose_view_is_old_is_alive_and_shown() {
+        let mut judge = judge();
+        let said = |view| Said { protocol: Some(Protocol::Stream), view: Some(view), ..Said::default() };
+        judge.take(heartbeat("west", 1, said(View::Ok)), at(1));
+        let heard = "its heartbeat is heard by its stream";
+        assert_eq!(state(&judge, "west", 1), (ClusterState::Alive, heard.to_owned()));
+        judge.take(heartbeat("west", 2, said(View::Degraded)), at(2));
+        let (alive, reason) = state(&judge, "west", 2);
+        assert_eq!(
+            (alive, reason.starts_with(&format!("Degraded: {heard}, "))),
+            (ClusterState::Alive, true),
+            "{reason}"
+        );
     }
 
     #[test]

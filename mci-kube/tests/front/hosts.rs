@@ -67,8 +67,10 @@ async fn a_cluster_with_a_live_stream_is_not_heard_by_rest() {
     let refused = put(&replica, "app.example", Some(endpoint("192.0.2.1"))).await;
     assert_eq!(refused, Err(StoreError::OtherProtocol { cluster: east(), living: Protocol::Stream }));
     judged(&api, "east", "stale");
-    until("it is stale", || async { put(&replica, "app.example", Some(endpoint("192.0.2.1"))).await.is_ok() })
-        .await;
+    until("it is stale", || async {
+        put(&replica, "app.example", Some(endpoint("192.0.2.1"))).await.is_ok()
+    })
+    .await;
     replica.stop().await;
 }
 
@@ -100,7 +102,8 @@ async fn what_the_own_cluster_publishes_is_read_from_its_shards() {
     api.put(SHARDS, NAMESPACE, &name, object);
     let replica = Replica::start(&api).await;
     let own = replica.store.own_hosts().await.unwrap();
-    let own: Vec<_> = own.iter().map(|(name, endpoint)| (name.to_string(), endpoint.parts().addresses.to_vec())).collect();
+    let own: Vec<_> =
+        own.iter().map(|(name, endpoint)| (name.to_string(), endpoint.parts().addresses.to_vec())).collect();
     assert_eq!(own, [("app.example".to_owned(), vec!["192.0.2.7".parse::<std::net::IpAddr>().unwrap()])]);
     replica.stop().await;
 }

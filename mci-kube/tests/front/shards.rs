@@ -152,9 +152,11 @@ async fn an_api_server_that_refuses_or_is_silent_leaves_the_shard_unacknowledged
     assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     // The write is done, and nobody hears of it.
     let mut first = true;
-    api.hook(move |asked| {
-        if asked.is_write() && std::mem::take(&mut first) { Fate::LoseAnswer } else { Fate::Pass }
-    });
+    api.hook(
+        move |asked| {
+            if asked.is_write() && std::mem::take(&mut first) { Fate::LoseAnswer } else { Fate::Pass }
+        },
+    );
     let failed = replica.store.put(&east(), update.clone()).await;
     assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     assert_eq!(replica.put(update).await.state, state(1, 1));
@@ -173,7 +175,8 @@ async fn r27_entries_that_a_peer_may_not_publish_are_left_out_by_name_and_the_ot
     let mut urgent = entry(&names[1], "192.0.2.1");
     urgent["priority"] = json!(6);
     let mut wide = entry(&names[2], "192.0.2.1");
-    wide["hostIPs"] = json!([{"ipAddress": "192.0.2.1"}, {"ipAddress": "192.0.2.2"}, {"ipAddress": "192.0.2.3"}]);
+    wide["hostIPs"] =
+        json!([{"ipAddress": "192.0.2.1"}, {"ipAddress": "192.0.2.2"}, {"ipAddress": "192.0.2.3"}]);
     let malformed = json!({"hostname": names[3], "hostIPs": "no list"});
     let mut strange = item(&entry("elsewhere.example", "192.0.2.1"));
     strange.json = entry(&names[4], "192.0.2.1").to_string().into();

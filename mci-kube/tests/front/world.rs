@@ -158,10 +158,7 @@ pub fn writes(api: &FakeApi) -> usize {
 }
 
 pub fn zones(names: &[&str]) -> Admission {
-    Admission {
-        zones: Some(names.iter().map(|name| hostname(name)).collect()),
-        ..Admission::default()
-    }
+    Admission { zones: Some(names.iter().map(|name| hostname(name)).collect()), ..Admission::default() }
 }
 
 pub fn at_most(hostnames: usize) -> Admission {

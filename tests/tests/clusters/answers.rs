@@ -162,17 +162,17 @@ fn r24_an_override_that_is_set_in_the_cluster_itself_travels_to_its_peers_and_ba
     let west = fleet.world("west");
     let set = |spec| west.api().merge(CLUSTERS, NAMESPACE, "west", &json!({"spec": spec})).unwrap();
     set(json!({"override": {"state": "drained", "reason": "a test", "by": "a test"}}));
-    fleet.answers(name, "A", EAST);
+    fleet.draws(name, "A", &[EAST]);
     set(json!({"override": null}));
     fleet.draws(name, "A", &[WEST, EAST]);
     // Of one hostname alone.
     set(json!({"hostnameOverrides": [{"hostname": name, "state": "down", "reason": "a test"}]}));
-    fleet.answers(name, "A", EAST);
+    fleet.draws(name, "A", &[EAST]);
     set(json!({"hostnameOverrides": []}));
     fleet.draws(name, "A", &[WEST, EAST]);
     // What is set here of another cluster is not told to it.
     set_of(&fleet, "west", "east", &json!({"state": "drained", "reason": "a test"}));
-    fleet.world("west").answers(name, "A", WEST);
+    fleet.world("west").draws(name, "A", &[WEST]);
     fleet.world("east").draws(name, "A", &[WEST, EAST]);
 }
 

@@ -94,7 +94,8 @@ fn a_slow_link_delays_what_goes_over_it_and_nothing_else() {
     if !here() {
         return;
     }
-    let slow = Duration::from_millis(700);
+    // There and back in less than a heartbeat's interval, or the sender looks for a better connection.
+    let slow = Duration::from_millis(300);
     let fleet = patient(3).start();
     for world in &fleet.worlds {
         expose(world, TEAM, NAME, &nothing());

@@ -36,7 +36,8 @@ use self::polls::Polls;
 use self::told::{Calls, families};
 use super::{CONFIGURATION, Start, run, watched};
 use crate::cli;
-use crate::config::{Config, Peer};
+use crate::config::Config;
+use crate::modes::peers::PeerSettings;
 use crate::serve::health::Health;
 use crate::serve::ports::{certificates, follow_certificates, http_with};
 use crate::serve::{CERTIFICATES, HTTP};
@@ -64,7 +65,7 @@ struct Live {
     keys: Arc<KeyRing>,
     settings: Settings,
     unauthenticated: u32,
-    peers: Arc<Vec<Peer>>,
+    peers: Vec<PeerSettings>,
 }
 
 fn live(config: &Config) -> Live {
@@ -79,7 +80,7 @@ fn live(config: &Config) -> Live {
             old: config.heartbeat.timeout,
         },
         unauthenticated: config.limits.unauthenticated,
-        peers: Arc::new(config.peers.clone()),
+        peers: PeerSettings::of(config),
     }
 }
 
@@ -88,7 +89,7 @@ struct Parts {
     keys: watch::Receiver<Arc<KeyRing>>,
     settings: watch::Receiver<Settings>,
     rate: watch::Receiver<u32>,
-    peers: watch::Receiver<Arc<Vec<Peer>>>,
+    peers: watch::Receiver<Vec<PeerSettings>>,
 }
 
 impl Parts {

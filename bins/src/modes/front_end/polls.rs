@@ -1,19 +1,18 @@
 //! Asks REST peers what they publish: one task for each that is heard by REST.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mci_core::ClusterId;
-use mci_http::peer::{PeerClient, PollEvent, PollPlan, poll};
+use mci_http::peer::{PollEvent, PollPlan, poll};
 use mci_kube::front::Store;
-use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use crate::config::{Peer, Protocol};
+use crate::config::Protocol;
+use crate::modes::peers::PeerSettings;
 
 /// How often it is looked at how peers are heard.
 const LOOK: Duration = Duration::from_secs(10);
@@ -21,21 +20,23 @@ const LOOK: Duration = Duration::from_secs(10);
 /// The peers that may be asked.
 pub(super) struct Polls {
     store: Store,
-    peers: watch::Receiver<Arc<Vec<Peer>>>,
+    peers: watch::Receiver<Vec<PeerSettings>>,
     running: BTreeMap<ClusterId, Running>,
+    /// Why a peer cannot be asked, as it was logged.
+    problems: BTreeMap<ClusterId, String>,
     tasks: JoinSet<()>,
 }
 
 struct Running {
     /// With what it is asked: another configuration is another task.
-    peer: Peer,
+    peer: PeerSettings,
     alive: watch::Sender<bool>,
     task: AbortHandle,
 }
 
 impl Polls {
-    pub(super) fn new(store: Store, peers: watch::Receiver<Arc<Vec<Peer>>>) -> Self {
-        Self { store, peers, running: BTreeMap::new(), tasks: JoinSet::new() }
+    pub(super) fn new(store: Store, peers: watch::Receiver<Vec<PeerSettings>>) -> Self {
+        Self { store, peers, running: BTreeMap::new(), problems: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -55,7 +56,7 @@ impl Polls {
                     continue;
                 }
             }
-            let peers = Arc::clone(&self.peers.borrow_and_update());
+            let peers = self.peers.borrow_and_update().clone();
             self.running.retain(|cluster, running| {
                 let same = peers.iter().any(|peer| peer.identifier == *cluster && *peer == running.peer);
                 if !same {
@@ -69,7 +70,7 @@ impl Polls {
         }
     }
 
-    async fn look(&mut self, peer: &Peer) {
+    async fn look(&mut self, peer: &PeerSettings) {
         let alive = match self.store.hears_by_rest(&peer.identifier).await {
             Ok(alive) => alive,
             Err(error) => {
@@ -89,13 +90,19 @@ impl Polls {
         }
     }
 
-    fn begin(&mut self, peer: &Peer, alive: bool) {
+    fn begin(&mut self, peer: &PeerSettings, alive: bool) {
         let cluster = peer.identifier.clone();
-        let key = peer.key.as_ref().map(ExposeSecret::expose_secret);
-        let client = match PeerClient::new(&peer.url, key, None) {
+        let client = match peer.rest_client() {
             Ok(client) => client,
-            Err(error) => return warn!(%cluster, %error, "A REST peer cannot be asked"),
+            Err(problem) => {
+                if self.problems.get(&cluster) != Some(&problem) {
+                    warn!(%cluster, problem, "A REST peer cannot be asked for what it publishes");
+                    self.problems.insert(cluster, problem);
+                }
+                return;
+            }
         };
+        self.problems.remove(&cluster);
         info!(%cluster, "A REST peer is asked for what it publishes");
         let (sender, receiver) = watch::channel(alive);
         let (store, of) = (self.store.clone(), cluster.clone());

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mci_grpc::peer::client_tls;
 use mci_http::peer::{OutboxFeed, PeerClient, PeerError, SendEvent, Sending, Spoken};
-use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
 use super::settings::PeerSettings;
@@ -16,14 +14,14 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// Asks a peer what it speaks. What went wrong has a label for metrics.
 pub(super) async fn probe(settings: &PeerSettings) -> Result<Spoken, (&'static str, String)> {
-    let client = client(settings).map_err(|problem| ("configuration", problem))?;
+    let client = settings.rest_client().map_err(|problem| ("configuration", problem))?;
     client.probe().await.map_err(|error| (label(&error), error.to_string()))
 }
 
 /// Tells it until this is dropped; it returns where that cannot even be tried.
 pub(super) async fn tell(talking: &Talking, interval: Duration) {
     let Talking { settings, own, leads, standing, term: _ } = talking;
-    let client = match client(settings) {
+    let client = match settings.rest_client() {
         Ok(client) => client,
         Err(problem) => {
             standing.failed("configuration", problem);
@@ -52,16 +50,6 @@ pub(super) async fn tell(talking: &Talking, interval: Duration) {
     let changed = own.outgoing.generation.clone();
     let sending = Sending::new(client, interval);
     sending.run(changed, leads.clone(), move |plan, now| feed.feed(plan, now), observe).await;
-}
-
-fn client(settings: &PeerSettings) -> Result<PeerClient, String> {
-    let target = settings.target()?;
-    let tls = match settings.url.scheme_str() {
-        Some("https") => Some(client_tls(&target).map_err(|error| error.to_string())?),
-        _ => None,
-    };
-    let key = settings.key.as_ref().map(|key| key.expose_secret());
-    PeerClient::new(&settings.url, key, tls).map_err(|error| error.to_string())
 }
 
 const fn label(error: &PeerError) -> &'static str {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use http::Uri;
 use mci_core::ClusterId;
-use mci_grpc::peer::{ApiKey, PeerTarget};
+use mci_grpc::peer::{ApiKey, PeerTarget, client_tls};
+use mci_http::peer::PeerClient;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{Config, Peer, Protocol};
@@ -12,11 +13,11 @@ use crate::config::{Config, Peer, Protocol};
 /// What is configured of a peer that is told. It is equal to another where the same would be done.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerSettings {
-    pub(super) identifier: ClusterId,
+    pub(crate) identifier: ClusterId,
     pub(super) url: Uri,
     pub(super) grpc_url: Option<Uri>,
     pub(super) key: Option<SecretString>,
-    pub(super) protocol: Protocol,
+    pub(crate) protocol: Protocol,
     pub(super) insecure: bool,
     pub(super) ca: Option<PathBuf>,
     pub(super) identity: Option<(PathBuf, PathBuf)>,
@@ -55,6 +56,17 @@ impl PeerSettings {
         target.ca.clone_from(&self.ca);
         target.identity.clone_from(&self.identity);
         Ok(target)
+    }
+
+    /// How it is asked by REST. An error says what is wrong with the configuration.
+    pub(crate) fn rest_client(&self) -> Result<PeerClient, String> {
+        let target = self.target()?;
+        let tls = match self.url.scheme_str() {
+            Some("https") => Some(client_tls(&target).map_err(|error| error.to_string())?),
+            _ => None,
+        };
+        let key = self.key.as_ref().map(|key| key.expose_secret());
+        PeerClient::new(&self.url, key, tls).map_err(|error| error.to_string())
     }
 }
 

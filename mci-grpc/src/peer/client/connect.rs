@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -48,6 +51,13 @@ impl FromStr for ApiKey {
     }
 }
 
+impl ApiKey {
+    /// A text from the other side, which knows the key, without it.
+    pub(super) fn hide_in(&self, text: &str) -> String {
+        self.0.to_str().map_or_else(|_| String::new(), |key| text.replace(key, "(the key)"))
+    }
+}
+
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(..)")
@@ -74,6 +84,9 @@ pub struct PeerTarget {
     pub keepalive_interval: Duration,
     /// … and how long it may take to answer.
     pub keepalive_timeout: Duration,
+    /// How long the peer may take to say what it holds, and to acknowledge any of what is on its way: its writes may wait
+    /// for an API server that limits them.
+    pub patience: Duration,
 }
 
 impl PeerTarget {
@@ -88,6 +101,7 @@ impl PeerTarget {
             connect_timeout: Duration::from_secs(5),
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
         }
     }
 }
@@ -97,9 +111,18 @@ impl PeerTarget {
 pub struct Connection {
     client: PeerSyncClient<Channel>,
     key: ApiKey,
+    patience: Duration,
 }
 
 impl Connection {
+    pub(super) const fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
     pub(super) fn client(&self) -> PeerSyncClient<Channel> {
         self.client.clone()
     }
@@ -138,16 +161,24 @@ pub async fn connect(target: &PeerTarget) -> Result<Connection, PeerError> {
         .connect_with_connector(connector)
         .await
         .map_err(|error| PeerError::Connect { url: url.to_string(), problem: causes(&error) })?;
-    Ok(Connection { client: PeerSyncClient::new(channel), key: target.key.clone() })
+    Ok(Connection {
+        client: PeerSyncClient::new(channel),
+        key: target.key.clone(),
+        patience: target.patience,
+    })
 }
 
-/// The URL without a path, and without what must not be shown.
+/// The URL without a path.
 fn address(url: &Uri) -> Result<Uri, PeerError> {
     let (Some(scheme), Some(host)) = (url.scheme(), url.host()) else {
         return Err(PeerError::Configuration(
             "the URL of a peer has a scheme and a host: write https://HOST".into(),
         ));
     };
+    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        let problem = "the URL of a peer has no user and no password: the key says who speaks";
+        return Err(PeerError::Configuration(problem.to_owned()));
+    }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let built =
         Uri::builder().scheme(scheme.clone()).authority(format!("{host}{port}")).path_and_query("/").build();
@@ -204,7 +235,14 @@ async fn dial(url: &Uri, tls: Option<TlsConnector>, patience: Duration) -> io::R
     let host = url.host().unwrap_or_default();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
+    let mut addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+    if !addresses.is_empty() {
+        // One that does not answer uses up the time: the next try begins at another.
+        let chance = SysRng.try_next_u32().unwrap_or_default();
+        let turn = usize::try_from(chance).unwrap_or_default() % addresses.len();
+        addresses.rotate_left(turn);
+    }
+    let stream = TcpStream::connect(&*addresses).await?;
     stream.set_nodelay(true)?;
     // What was sent and is not acknowledged for so long is lost, and the connection with it.
     #[cfg(target_os = "linux")]

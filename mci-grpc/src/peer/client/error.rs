@@ -6,6 +6,7 @@ use mci_core::peer::Violation;
 use tonic::{Code, Status};
 
 use crate::peer::PROTOCOL;
+use crate::peer::client::ApiKey;
 use crate::peer::wire::Malformed;
 
 /// Why a peer cannot be told. No text holds a key.
@@ -57,9 +58,10 @@ pub enum PeerError {
 const LONGEST: usize = 500;
 
 impl PeerError {
-    pub(super) fn of_status(status: &Status) -> Self {
+    /// What a call ended with, without the key: who is sent one may repeat it.
+    pub(super) fn of_status(status: &Status, key: &ApiKey) -> Self {
         let code = status.code();
-        let message: String = status.message().chars().take(LONGEST).collect();
+        let message = key.hide_in(status.message()).chars().take(LONGEST).collect();
         let is_refusal = matches!(
             code,
             Code::Unauthenticated

@@ -39,11 +39,11 @@ async fn beat(
     let request = connection.request(ReceiverStream::new(queue));
     let answers = timeout(period, connection.client().heartbeats(request)).await;
     let answers = answers.map_err(|_| PeerError::Unacknowledged(period))?;
-    let mut answers = answers.map_err(|status| PeerError::of_status(&status))?.into_inner();
+    let mut answers = answers.map_err(|status| PeerError::of_status(&status, connection.key()))?.into_inner();
     loop {
         let is_due = tokio::select! {
             answer = answers.message() => {
-                let answer = answer.map_err(|status| PeerError::of_status(&status))?;
+                let answer = answer.map_err(|status| PeerError::of_status(&status, connection.key()))?;
                 let Some(heard) = answer else {
                     return Err(PeerError::Ended { code: "OK", message: "the peer ended it".into() });
                 };

@@ -13,10 +13,6 @@ use crate::peer::client::progress::Sent;
 use crate::peer::client::{Connection, PeerError, Progress, Pulse, Source};
 use crate::peer::{CAPABILITIES, PROTOCOL, pb, wire};
 
-/// How long a peer may take to say what it holds, and to acknowledge any of what is on its way. Its own writes may wait
-/// for an API server that limits them.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Sends what the own cluster publishes, and every change of it, until the call ends.
 pub async fn sync(
     connection: &Connection,
@@ -35,6 +31,7 @@ pub async fn sync(
 }
 
 struct Syncing<'a> {
+    connection: &'a Connection,
     source: Source,
     progress: &'a watch::Sender<Progress>,
     sender: Sender,
@@ -42,6 +39,7 @@ struct Syncing<'a> {
     answers: Streaming<pb::FromReceiver>,
     /// What was sent and is not answered, for whoever counts.
     sent: BTreeMap<Shard, Sent>,
+    patience: Duration,
     /// When something has to have come.
     deadline: Instant,
 }
@@ -52,11 +50,12 @@ fn say(message: pb::from_sender::Message) -> pb::FromSender {
 
 impl<'a> Syncing<'a> {
     async fn open(
-        connection: &Connection,
+        connection: &'a Connection,
         mut source: Source,
         pulse: &Pulse,
         progress: &'a watch::Sender<Progress>,
     ) -> Result<Self, PeerError> {
+        let patience = connection.patience();
         // One message waits for the connection: what is decided later is newer, and a change overtakes the rest.
         let (outbound, queue) = mpsc::channel(1);
         let open = pb::Open {
@@ -70,11 +69,13 @@ impl<'a> Syncing<'a> {
         let opening = async {
             let request = connection.request(ReceiverStream::new(queue));
             let answers = connection.client().sync(request).await;
-            let mut answers = answers.map_err(|status| PeerError::of_status(&status))?.into_inner();
-            let first = answers.message().await.map_err(|status| PeerError::of_status(&status))?;
+            let mut answers =
+                answers.map_err(|status| PeerError::of_status(&status, connection.key()))?.into_inner();
+            let first =
+                answers.message().await.map_err(|status| PeerError::of_status(&status, connection.key()))?;
             Ok::<_, PeerError>((answers, first))
         };
-        let (answers, first) = timeout(PATIENCE, opening).await.map_err(|_| PeerError::Stuck(PATIENCE))??;
+        let (answers, first) = timeout(patience, opening).await.map_err(|_| PeerError::Stuck(patience))??;
         let Some(pb::FromReceiver { message: Some(pb::from_receiver::Message::Opened(opened)) }) = first
         else {
             return Err(PeerError::Garbage("its first message is not Opened".into()));
@@ -89,13 +90,15 @@ impl<'a> Syncing<'a> {
             octets: usize::try_from(window_octets).unwrap_or(usize::MAX).min(own.octets),
         };
         Ok(Self {
+            connection,
             source,
             progress,
             sender: Sender::new(window, capabilities.iter().any(|capability| capability == "delta")),
             outbound,
             answers,
             sent: BTreeMap::new(),
-            deadline: Instant::now() + PATIENCE,
+            patience,
+            deadline: Instant::now() + patience,
         })
     }
 
@@ -109,11 +112,10 @@ impl<'a> Syncing<'a> {
                 // Answers and changes first: what is sent next is then decided with all that is known.
                 biased;
                 answer = self.answers.message() => {
-                    let answer = answer.map_err(|status| PeerError::of_status(&status))?;
+                    let answer = answer.map_err(|status| PeerError::of_status(&status, self.connection.key()))?;
                     let Some(pb::FromReceiver { message: Some(message) }) = answer else {
                         return Err(PeerError::Ended { code: "OK", message: "the peer ended it".into() });
                     };
-                    self.deadline = Instant::now() + PATIENCE;
                     self.take(message)?
                 }
                 changed = self.source.changed.changed(), if is_source_known => {
@@ -126,7 +128,7 @@ impl<'a> Syncing<'a> {
                         message: "the peer takes nothing more".into(),
                     })?;
                     if self.sender.on_the_way() == 0 {
-                        self.deadline = Instant::now() + PATIENCE;
+                        self.deadline = Instant::now() + self.patience;
                     }
                     if let Some(update) = self.sender.next(&self.source.outbox) {
                         self.sent.insert(update.state.shard, carried(&update));
@@ -134,7 +136,7 @@ impl<'a> Syncing<'a> {
                     }
                     false
                 }
-                () = sleep_until(self.deadline), if waits => return Err(PeerError::Stuck(PATIENCE)),
+                () = sleep_until(self.deadline), if waits => return Err(PeerError::Stuck(self.patience)),
             };
             if outdone {
                 self.source.outdone.notify_one();
@@ -148,16 +150,23 @@ impl<'a> Syncing<'a> {
         match message {
             pb::from_receiver::Message::Held(pb::Held { states, last }) => {
                 let states = states.into_iter().map(wire::read_state).collect::<Result<Vec<_>, _>>()?;
+                if !self.sender.is_listed() {
+                    self.deadline = Instant::now() + self.patience;
+                }
                 Ok(self.sender.held(states, last, &self.source.outbox)?)
             }
             pb::from_receiver::Message::Stored(stored) => {
-                let (state, refused) = wire::read_stored(stored)?;
+                let (state, mut refused) = wire::read_stored(stored)?;
+                for one in &mut refused {
+                    one.message = self.connection.key().hide_in(&one.message);
+                }
                 let Some(sent) = self.sent.remove(&state.shard) else {
                     let shard = state.shard;
                     return Err(PeerError::Garbage(format!(
                         "it answers shard {shard}, which is not on its way"
                     )));
                 };
+                self.deadline = Instant::now() + self.patience;
                 let outdone = self.sender.stored(state.clone(), &self.source.outbox)?;
                 self.progress.send_modify(|progress| progress.stored(sent, &state, refused));
                 Ok(outdone)
