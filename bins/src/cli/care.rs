@@ -18,7 +18,8 @@ use crate::source::{Server, SourceOptions};
 Examples:
   mci status                                  # of the current kube context
   mci status --context west --watch
-  mci status --context west --compare         # and the same of east: equal digests?
+  mci status --context west --compare         # what is stored there of each cluster
+  mci status --context west --compare east north    # whether east and north hold the same of each
   mci status --server http://127.0.0.1:5000   # of one dns-server, and what it holds"
 )]
 pub(crate) struct StatusOf {
@@ -29,9 +30,10 @@ pub(crate) struct StatusOf {
     #[arg(long, short)]
     pub(crate) watch: bool,
 
-    /// List what each cluster publishes as it is stored here: shards, newest change, digest; -o wide lists every shard
-    #[arg(long)]
-    pub(crate) compare: bool,
+    /// List what each cluster publishes as it is stored here: shards, newest change, digest; -o wide lists every shard. With
+    /// contexts: whether the same is stored there
+    #[arg(long, value_name = "CONTEXT", num_args = 0..)]
+    pub(crate) compare: Option<Vec<String>>,
 
     #[command(flatten)]
     pub(crate) output: Output,

@@ -139,10 +139,10 @@ fn forget(arguments: &Forget, out: Out<'_>) -> anyhow::Result<ExitCode> {
             runtime.block_on(amend(&asked.client, &key, change))?;
         }
     }
-    let names: Vec<&str> = forgotten.iter().map(ClusterId::as_str).collect();
+    let listed: Vec<&str> = forgotten.iter().map(ClusterId::as_str).collect();
     if format.is_data() {
         let data = json!({
-            "clusters": names,
+            "clusters": listed,
             "forgetConfirmedAt": write.then_some(at),
             "written": write,
             "answeredByThemAlone": texts(&alone),
@@ -150,10 +150,10 @@ fn forget(arguments: &Forget, out: Out<'_>) -> anyhow::Result<ExitCode> {
         write_data(out, format, &data)?;
         return Ok(code(write));
     }
-    let names = names.join(", ");
-    say_alone(out, &names, &alone)?;
+    let who = listed.join(", ");
+    say_alone(out, &who, &alone)?;
     if write {
-        writeln!(out, "That {names} may go is confirmed at {at}, for an hour.")?;
+        writeln!(out, "That {who} may go is confirmed at {at}, for an hour.")?;
         writeln!(
             out,
             "Where it is no longer configured it is stale now, gone after ten minutes, and then its state is deleted; where it \

@@ -17,7 +17,8 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
 
 /// Says how things stand, once or until it is stopped.
 pub(crate) fn status(arguments: &StatusOf, out: Out<'_>) -> anyhow::Result<ExitCode> {
-    let mut looking = Looking::begin(arguments.source.of_whole_state("status")?, arguments.compare)?;
+    let mut looking =
+        Looking::begin(arguments.source.of_whole_state("status")?, arguments.compare.as_deref())?;
     let format = arguments.output.format;
     loop {
         let (status, origin) = during("Looking", || looking.look())?;

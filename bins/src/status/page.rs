@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{ClusterRow, HeldBack, Hostnames, LeaderRow, PublishedRow, Status};
+use super::{ClusterRow, ComparedRow, HeldBack, Hostnames, LeaderRow, Mixed, PublishedRow, Status};
 
 /// How many names are listed.
 const LISTED: usize = 20;
@@ -18,19 +18,28 @@ impl Status {
     }
 
     fn write(&self, page: &mut String, now: u64, wide: bool) -> std::fmt::Result {
-        let Self { clusters, hostnames, leaders, published, server, withdrawals_held } = self;
+        let Self { clusters, hostnames, mixed, leaders, published, compared, server, withdrawals_held } =
+            self;
         if let Some(server) = server {
             writeln!(page)?;
             write_server(page, server)?;
         }
         writeln!(page)?;
-        let mut rows =
-            vec![["CLUSTER", "STATE", "SINCE", "HEARTBEAT", "HELD BACK"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["CLUSTER", "STATE", "SINCE", "HEARTBEAT", "HEARD BY", "HELD BACK"].map(str::to_owned).to_vec(),
+        ];
         rows.extend(clusters.iter().map(|cluster| cluster_columns(cluster, now)));
         write_table(page, &rows)?;
         for cluster in clusters {
             if let Some(reason) = cluster.reason.as_ref().filter(|reason| !reason.is_empty()) {
                 writeln!(page, "  {}: {reason}", cluster.name)?;
+            }
+            if cluster.degraded {
+                writeln!(
+                    page,
+                    "  {}: it has no working view of its own API server: what it publishes may be old",
+                    cluster.name
+                )?;
             }
             for one in &cluster.hostname_overrides {
                 writeln!(page, "  {} at {}: {}", one.hostname, cluster.name, held_back(&one.held_back))?;
@@ -38,6 +47,9 @@ impl Status {
         }
         writeln!(page)?;
         write_hostnames(page, hostnames)?;
+        if let Some(mixed) = mixed {
+            write_mixed(page, mixed)?;
+        }
         if let Some(leaders) = leaders {
             writeln!(page)?;
             let mut rows = vec![["LEADS", "WHO", "TERM", "RENEWED"].map(str::to_owned).to_vec()];
@@ -48,6 +60,10 @@ impl Status {
         if let Some(published) = published {
             writeln!(page)?;
             write_published(page, published, wide)?;
+        }
+        if !compared.is_empty() {
+            writeln!(page)?;
+            write_compared(page, compared)?;
         }
         match (withdrawals_held, leaders) {
             // State files hold nothing.
@@ -86,9 +102,10 @@ fn write_server(page: &mut String, server: &Value) -> std::fmt::Result {
 fn cluster_columns(cluster: &ClusterRow, now: u64) -> Vec<String> {
     vec![
         cluster.name.clone(),
-        cluster.state.to_string(),
+        if cluster.degraded { format!("{}, degraded", cluster.state) } else { cluster.state.to_string() },
         cluster.since.clone().unwrap_or_else(|| "-".to_owned()),
         cluster.heartbeat.map_or_else(|| "-".to_owned(), |at| ago(now.saturating_sub(at))),
+        cluster.protocol.clone().unwrap_or_else(|| "-".to_owned()),
         cluster.held_back.as_ref().map_or_else(String::new, held_back),
     ]
 }
@@ -125,6 +142,16 @@ fn write_hostnames(page: &mut String, hostnames: &Hostnames) -> std::fmt::Result
     Ok(())
 }
 
+fn write_mixed(page: &mut String, Mixed { rest, hostnames }: &Mixed) -> std::fmt::Result {
+    writeln!(
+        page,
+        "Heard by REST: {}. Such a cluster prefers the lowest priority and gives one address a cluster: while priorities \
+         differ it answers otherwise than this one:",
+        rest.join(", ")
+    )?;
+    write_names(page, hostnames)
+}
+
 fn write_names(page: &mut String, names: &[String]) -> std::fmt::Result {
     for name in names.iter().take(LISTED) {
         writeln!(page, "  {name}")?;
@@ -159,6 +186,20 @@ fn write_published(page: &mut String, published: &[PublishedRow], wide: bool) ->
     }
     write_table(page, &rows)?;
     writeln!(page, "As stored here; the same digest in another cluster means the same content there.")
+}
+
+fn write_compared(page: &mut String, compared: &[ComparedRow]) -> std::fmt::Result {
+    let mut rows = vec![["STORED IN", "OF", "AS HERE"].map(str::to_owned).to_vec()];
+    rows.extend(compared.iter().map(|ComparedRow { at, cluster, different }| {
+        let text = match different.as_slice() {
+            [] => "the same".to_owned(),
+            shards if shards.len() > LISTED => format!("{} shards differ", shards.len()),
+            shards => format!("differs in {}", shards.join(", ")),
+        };
+        vec![at.clone(), cluster.clone(), text]
+    }));
+    write_table(page, &rows)?;
+    writeln!(page, "Read one after the other: what changed in between may be told as a difference.")
 }
 
 /// Columns two spaces apart, the last one as long as it is.
@@ -211,6 +252,8 @@ mod tests {
                     since: Some("2026-07-01T12:00:00Z".to_owned()),
                     heartbeat: Some(997),
                     held_back: Some(drained),
+                    protocol: Some("stream".to_owned()),
+                    degraded: true,
                     ..ClusterRow::default()
                 },
                 ClusterRow {
@@ -228,6 +271,7 @@ mod tests {
                 unanswerable: vec!["a.example".to_owned()],
                 stale: vec!["b.example".to_owned()],
             },
+            mixed: Some(Mixed { rest: vec!["old".to_owned()], hostnames: vec!["c.example".to_owned()] }),
             leaders: Some(vec![
                 LeaderRow { lease: "mci-operator".to_owned(), holder: None, term: 0, renewed: None },
                 LeaderRow {
@@ -251,6 +295,14 @@ mod tests {
                     hostnames: 7,
                 }],
             }]),
+            compared: vec![
+                ComparedRow { at: "north".to_owned(), cluster: "east".to_owned(), different: Vec::new() },
+                ComparedRow {
+                    at: "north".to_owned(),
+                    cluster: "west".to_owned(),
+                    different: vec!["00a".to_owned(), "3ff".to_owned()],
+                },
+            ],
             server: None,
             withdrawals_held: None,
         };
@@ -271,6 +323,64 @@ mod tests {
             ..Status::default()
         };
         insta::assert_snapshot!(status.page(1_000, false));
+    }
+
+    #[test]
+    fn clusters_are_compared_shard_by_shard() {
+        let row = |cluster: &str, shards: &[(&str, &str, usize)]| PublishedRow {
+            cluster: cluster.to_owned(),
+            hostnames: 0,
+            term: 1,
+            seq: 1,
+            digest: String::new(),
+            shards: shards
+                .iter()
+                .map(|(shard, digest, hostnames)| ShardRow {
+                    shard: (*shard).to_owned(),
+                    term: 1,
+                    seq: 1,
+                    digest: (*digest).to_owned(),
+                    hostnames: *hostnames,
+                })
+                .collect(),
+        };
+        let here = [
+            row("east", &[("001", "a", 1), ("002", "b", 1), ("003", "empty", 0)]),
+            row("own", &[("001", "c", 2)]),
+        ];
+        let there = [
+            row("east", &[("001", "a", 1), ("002", "other", 1), ("004", "d", 1)]),
+            row("own", &[("001", "c", 2)]),
+        ];
+        let compared = ComparedRow::of("north", &here, &there);
+        let different: Vec<_> =
+            compared.iter().map(|row| (row.cluster.as_str(), row.different.join(" "))).collect();
+        assert_eq!(different, [("east", "002 004".to_owned()), ("own", String::new())]);
+    }
+
+    #[test]
+    fn a_mixed_fleet_is_warned_of_where_priorities_differ() {
+        let text = "
+clusters: [{name: west}, {name: old}, {name: left, state: gone}]
+hostnames:
+  - hostname: equal.example
+    endpoints: [{cluster: west, addresses: [192.0.2.1]}, {cluster: old, addresses: [192.0.2.2]}]
+  - hostname: other.example
+    endpoints: [{cluster: west, addresses: [192.0.2.1], priority: 1}, {cluster: old, addresses: [192.0.2.2]}]
+  - hostname: gone.example
+    endpoints: [{cluster: west, addresses: [192.0.2.1]}, {cluster: left, addresses: [192.0.2.2], priority: 3}]
+";
+        let snapshot = mci_core::state_file::StateFile::parse(text).unwrap().into_snapshot();
+        let row = |name: &str, protocol: &str| ClusterRow {
+            name: name.to_owned(),
+            protocol: Some(protocol.to_owned()),
+            ..ClusterRow::default()
+        };
+        assert_eq!(Mixed::of(&snapshot, &[row("west", "stream"), row("old", "stream")]), None);
+        assert_eq!(
+            Mixed::of(&snapshot, &[row("west", "stream"), row("old", "rest")]),
+            Some(Mixed { rest: vec!["old".to_owned()], hostnames: vec!["other.example".to_owned()] })
+        );
     }
 
     #[test]

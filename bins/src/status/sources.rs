@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use mci_core::{Changes, ClusterId, Hostname, Live, Override, Snapshot, WithdrawalLimits};
 use mci_kube::content::cluster::rfc3339;
+use mci_kube::heartbeat::View;
 use mci_kube::inspect::{self, Leases};
 use mci_kube::resources::Cluster;
 use mci_kube::supply::{self, Listener, Supply};
@@ -15,11 +16,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterRow, HeldBack, HostnameRow, Hostnames, LeaderRow, PublishedRow, Status};
+use super::{
+    ClusterRow, ComparedRow, HeldBack, HostnameRow, Hostnames, LeaderRow, Mixed, PublishedRow, Status,
+};
 use crate::facts::{Origin, explained, load, pass_over, runtime, served};
 use crate::files::Sources;
 use crate::http_client::HttpServer;
-use crate::kube_facts::Asked;
+use crate::kube_facts::{Asked, KubeOptions};
 use crate::source::{Server, Source};
 
 /// The Leases that are there where MCI runs.
@@ -29,7 +32,7 @@ const LEASES: [&str; 2] = [operator::LEASE, orchestrator::LEASE];
 pub(crate) struct Looking {
     runtime: Runtime,
     at: At,
-    compare: bool,
+    compare: Option<Vec<Asked>>,
 }
 
 enum At {
@@ -39,9 +42,26 @@ enum At {
 }
 
 impl Looking {
-    /// Connects. `compare`: what each cluster publishes is read too.
-    pub(crate) fn begin(source: Source, compare: bool) -> anyhow::Result<Self> {
+    /// Connects. `compare`: what each cluster publishes is read too, and compared with what is stored in these contexts.
+    pub(crate) fn begin(source: Source, compare: Option<&[String]>) -> anyhow::Result<Self> {
         let runtime = runtime()?;
+        let others = match (&source, compare) {
+            (_, None) => None,
+            (Source::Cluster(options), Some(contexts)) => {
+                let of = |context: &String| KubeOptions {
+                    context: Some(context.clone()),
+                    // The configuration is that of the first.
+                    config: None,
+                    ..options.clone()
+                };
+                let asked = contexts.iter().map(|context| {
+                    let options = of(context);
+                    runtime.block_on(options.ask()).map_err(|error| explained(&options, error))
+                });
+                Some(asked.collect::<anyhow::Result<Vec<Asked>>>()?)
+            }
+            (_, Some(_)) => bail!("--compare reads what is stored of each cluster: it needs a kube context"),
+        };
         let at = match source {
             Source::Files(sources) => At::Files(sources),
             Source::Server(Server::Http(url)) => {
@@ -56,10 +76,7 @@ impl Looking {
                 At::Cluster { asked: Box::new(asked), followed: None }
             }
         };
-        if compare && !matches!(at, At::Cluster { .. }) {
-            bail!("--compare reads what is stored of each cluster: it needs a kube context");
-        }
-        Ok(Self { runtime, at, compare })
+        Ok(Self { runtime, at, compare: others })
     }
 
     /// How it stands now.
@@ -74,7 +91,8 @@ impl Looking {
                 Ok((status, Origin::new(url)))
             }
             At::Cluster { asked, followed } => {
-                self.runtime.block_on(of_cluster(asked, followed.as_deref(), self.compare))
+                let compare = self.compare.as_deref();
+                self.runtime.block_on(of_cluster(asked, followed.as_deref(), compare))
             }
         }
     }
@@ -131,7 +149,7 @@ impl Listener for Deaf {
 async fn of_cluster(
     asked: &Asked,
     followed: Option<&Live>,
-    compare: bool,
+    compare: Option<&[Asked]>,
 ) -> anyhow::Result<(Status, Origin)> {
     let mut origin = Origin::new(asked);
     let followed = followed.map(Live::snapshot).filter(Snapshot::is_ready);
@@ -155,13 +173,23 @@ async fn of_cluster(
             origin.note(format!("Leaders and heartbeats are not known: {error}"));
         }
     }
-    if compare {
-        let published = inspect::published(&asked.client, &asked.namespace);
-        let (published, passed_over) = published.await.map_err(|error| anyhow!("{asked}: {error}"))?;
-        pass_over(&mut origin, &passed_over);
-        status.published = Some(published.into_iter().map(PublishedRow::from).collect());
+    status.mixed = Mixed::of(&snapshot, &status.clusters);
+    if let Some(others) = compare {
+        let here = published(asked, &mut origin).await?;
+        for other in others {
+            let there = published(other, &mut origin).await?;
+            status.compared.extend(ComparedRow::of(&other.to_string(), &here, &there));
+        }
+        status.published = Some(here);
     }
     Ok((status, origin))
+}
+
+async fn published(asked: &Asked, origin: &mut Origin) -> anyhow::Result<Vec<PublishedRow>> {
+    let published = inspect::published(&asked.client, &asked.namespace);
+    let (published, passed_over) = published.await.map_err(|error| anyhow!("{asked}: {error}"))?;
+    pass_over(origin, &passed_over);
+    Ok(published.into_iter().map(PublishedRow::from).collect())
 }
 
 /// Adds what the objects tell beside what answers depend on.
@@ -171,8 +199,10 @@ fn beside(status: &mut Status, clusters: &[Cluster], leases: &Leases) {
         let said = object.and_then(|object| object.status.as_ref());
         row.since = said.and_then(|said| said.since.clone());
         row.reason = said.and_then(|said| said.reason.clone());
-        row.heartbeat =
-            leases.heard.iter().find(|heard| heard.cluster == row.name).and_then(|heard| heard.renewed);
+        let heard = leases.heard.iter().find(|heard| heard.cluster == row.name);
+        row.heartbeat = heard.and_then(|heard| heard.renewed);
+        row.protocol = heard.and_then(|heard| heard.said.protocol).map(|protocol| protocol.to_string());
+        row.degraded = heard.is_some_and(|heard| heard.said.view == Some(View::Degraded));
     }
     let mut leaders: Vec<LeaderRow> = leases
         .leaders

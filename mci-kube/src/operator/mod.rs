@@ -292,17 +292,8 @@ impl Operator {
 
         let mut others = Tasks::default();
         let stop_others = CancellationToken::new();
-        let (learnt, learning) = watch::channel(pulse::Learnt::default());
-        let pulse = pulse::Sender {
-            client: client.clone(),
-            namespace: options.namespace.as_str().into(),
-            own: options.cluster.clone(),
-            due: due.clone(),
-            gauges: Arc::clone(&gauges),
-            learnt,
-        };
-        others.spawn("heartbeats", pulse.run(stop_others.clone()));
-        others.spawn("heartbeats for peers", beats::tell(due, learning, beats, stop_others.clone()));
+        let beating = Beating { due, beats, gauges: Arc::clone(&gauges) };
+        beating.spawn(&mut others, &client, &options, &stop_others);
         others.spawn("events", events.run(stop_others.clone()));
 
         let mut contending = Tasks::default();
@@ -365,6 +356,31 @@ impl Operator {
             Some(ended) => Err(ended.into()),
             None => Ok(()),
         }
+    }
+}
+
+/// What heartbeats are made of and counted by.
+struct Beating {
+    due: watch::Receiver<pulse::Due>,
+    beats: watch::Sender<Beat>,
+    gauges: Arc<Gauges>,
+}
+
+impl Beating {
+    /// Sends them to the own API server, and tells them for peers.
+    fn spawn(self, tasks: &mut Tasks, client: &ClusterClient, options: &Options, stop: &CancellationToken) {
+        let Self { due, beats, gauges } = self;
+        let (learnt, learning) = watch::channel(pulse::Learnt::default());
+        let pulse = pulse::Sender {
+            client: client.clone(),
+            namespace: options.namespace.as_str().into(),
+            own: options.cluster.clone(),
+            due: due.clone(),
+            gauges,
+            learnt,
+        };
+        tasks.spawn("heartbeats", pulse.run(stop.clone()));
+        tasks.spawn("heartbeats for peers", beats::tell(due, learning, beats, stop.clone()));
     }
 }
 

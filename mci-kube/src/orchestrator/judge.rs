@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn r20a_a_cluster_that_comes_back_from_its_goodbye_is_alive_again_whatever_comes_late() {
         let mut judge = judge();
-        let said = |term, left| Said { left, term, ..Said::default() };
+        let said = |term, left| Said { term, left, ..Said::default() };
         judge.take(heartbeat("west", 1, said(2, true)), at(1));
         assert_eq!(state(&judge, "west", 1).0, ClusterState::Gone);
         judge.take(heartbeat("west", 2, said(3, false)), at(2));

@@ -6,7 +6,7 @@ use http::Uri;
 use mci_core::ClusterId;
 use mci_grpc::peer::{ApiKey, PeerTarget, client_tls};
 use mci_http::peer::PeerClient;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, Peer, Protocol};
 
@@ -65,7 +65,7 @@ impl PeerSettings {
             Some("https") => Some(client_tls(&target).map_err(|error| error.to_string())?),
             _ => None,
         };
-        let key = self.key.as_ref().map(|key| key.expose_secret());
+        let key = self.key.as_ref().map(ExposeSecret::expose_secret);
         PeerClient::new(&self.url, key, tls).map_err(|error| error.to_string())
     }
 }
