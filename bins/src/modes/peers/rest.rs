@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mci_http::peer::{OutboxFeed, PeerClient, PeerError, SendEvent, Sending, Spoken};
+use mci_http::peer::{OutboxFeed, PeerError, SendEvent, Sending, Spoken};
 use tokio::time::{Instant, sleep};
 
 use super::settings::PeerSettings;
