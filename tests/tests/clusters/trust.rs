@@ -195,6 +195,28 @@ fn r20a_a_cluster_that_says_goodbye_is_answered_nowhere_until_it_comes_back() {
     fleet.wait_until_equal();
 }
 
+#[test]
+fn clusters_speak_over_tls_and_who_shows_no_certificate_is_not_heard() {
+    if !here() {
+        return;
+    }
+    let mut fleet = patient(2).over_tls().start();
+    for world in &fleet.worlds {
+        expose(world, TEAM, NAME, &nothing());
+    }
+    fleet.draws(NAME, "A", &[WEST, EAST]);
+    fleet.configure("west", |configuration| {
+        let east = peer(configuration, "east");
+        east.remove("clientCertFile");
+        east.remove("clientKeyFile");
+    });
+    wait::until_true("east hears west no more", || {
+        fleet.world("east").state_of("west").as_deref() == Some("stale")
+    });
+    fleet.world("east").draws(NAME, "A", &[EAST]);
+    fleet.world("west").draws(NAME, "A", &[WEST, EAST]);
+}
+
 /// Runs `mci cluster` against a cluster.
 #[track_caller]
 fn cluster(world: &World, arguments: &[&str]) {
