@@ -4,10 +4,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use mci_tests::checker::Checker;
+use mci_tests::cluster::Mode;
 use mci_tests::fleet::{Configuration, Fleet, key, salt, stored};
 use mci_tests::mci::mci;
 use mci_tests::wait;
-use mci_tests::world::{CALM, World, lasts, total};
+use mci_tests::world::{CALM, LEADERLESS, NAMESPACE, World, lasts, total};
 use serde_json::{Value, json};
 
 use crate::{TIMEOUT, all_of, expose, here, nothing, patient};
@@ -215,6 +216,40 @@ fn clusters_speak_over_tls_and_who_shows_no_certificate_is_not_heard() {
     });
     fleet.world("east").draws(NAME, "A", &[EAST]);
     fleet.world("west").draws(NAME, "A", &[WEST, EAST]);
+}
+
+#[test]
+fn who_poses_as_a_living_cluster_is_refused_by_name_and_changes_nothing() {
+    if !here() {
+        return;
+    }
+    let mut fleet = patient(3).start();
+    for cluster in ["west", "east"] {
+        expose(fleet.world(cluster), TEAM, NAME, &nothing());
+    }
+    fleet.draws(NAME, "A", &[WEST, EAST]);
+    let mut load = fleet.load(NAME);
+    let table = Checker::new(CALM).phase("all the time", load.began(), all_of([WEST, EAST]));
+    // North's is judged no more: it is its own operator that is another now.
+    load.end_at("north", &table);
+    // Another installation, with west's name and west's keys.
+    fleet.world_mut("north").operators[0].process.kill();
+    let (name, file) = ("forged.gslb.example.com", fleet.configuration_file("west"));
+    let north = fleet.world("north");
+    let mut forger = north
+        .cluster()
+        .mci(Mode::Operator, NAMESPACE, "west")
+        .argument(format!("--config={}", file.display()))
+        .spawn();
+    forger.process.wait_until("the forger is refused", |log| log.contains("DuplicateClusterIdentifier"));
+    expose(north, "forged", name, &nothing());
+    // It leads there by then, and has tried.
+    lasts(LEADERLESS + TIMEOUT);
+    let east = fleet.world("east");
+    east.answers(name, "A", "NXDOMAIN");
+    east.draws(NAME, "A", &[WEST, EAST]);
+    assert_eq!(east.state_of("west").as_deref(), Some("alive"));
+    load.none_failed_none_wrong(&table);
 }
 
 /// Runs `mci cluster` against a cluster.
