@@ -76,7 +76,9 @@ impl Beyond {
             .spawn(move || {
                 leave(CloneFlags::CLONE_NEWNET).expect("who is root in a namespace may make another");
                 sender.send(nix::unistd::gettid()).expect("it is waited for");
-                to_do.into_iter().for_each(|job| job());
+                for job in to_do {
+                    job();
+                }
             })
             .expect("a thread can be started");
         let thread = thread.recv().expect("the thread is there").to_string();

@@ -247,7 +247,7 @@ impl Cluster {
         });
     }
     /// Established says that requests are answered. Other parts of the API server tell of that, each in its own time:
-    /// discovery, which kubectl finds resources by, and OpenAPI, which it explains them by.
+    /// discovery, which kubectl finds resources by, and `OpenAPI`, which it explains them by.
     #[track_caller]
     fn wait_until_told(&self, definitions: &[Value]) {
         let told: Vec<Told> = definitions.iter().flat_map(Told::of).collect();
@@ -273,7 +273,7 @@ impl Cluster {
 
 /// Where the API server tells of one version of a definition.
 struct Told {
-    /// The document of OpenAPI.
+    /// The document of `OpenAPI`.
     document: String,
     /// The path of all objects.
     path: String,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::chart::RELEASE;
 use super::member::Cluster;
+use super::server::listens;
 use crate::client::{Client, TRANSPORTS, Transport};
 use crate::http;
 use crate::mci::mci;
@@ -41,6 +42,7 @@ pub struct Setup {
     dns: Port,
     arguments: Vec<String>,
     environment: Vec<(String, OsString)>,
+    over_tls: bool,
 }
 
 /// One replica of a mode that runs.
@@ -93,6 +95,7 @@ impl Cluster {
             dns: Port::reserve(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            over_tls: false,
         }
     }
 }
@@ -107,6 +110,13 @@ impl Setup {
     /// With a variable of the environment.
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// One whose configuration says that it speaks TLS: it counts as ready once it accepts connections, for the rig speaks
+    /// none.
+    pub(crate) fn over_tls(mut self) -> Self {
+        self.over_tls = true;
         self
     }
 
@@ -157,9 +167,9 @@ impl Replica {
     /// Waits until it says that it is ready; fails at once where it ends before.
     #[track_caller]
     pub fn when_ready(mut self) -> Self {
-        let address = self.http();
+        let (address, over_tls) = (self.http(), self.setup.over_tls);
         let what = format!("{} is ready", self.setup.pod);
-        self.process.wait_until(&what, |_| is_ready(address));
+        self.process.wait_until(&what, |_| is_ready(address, over_tls));
         self
     }
 
@@ -180,7 +190,7 @@ impl Replica {
 
     /// Whether it says that it is ready.
     pub fn is_ready(&self) -> bool {
-        is_ready(self.http())
+        is_ready(self.http(), self.setup.over_tls)
     }
 
     /// Health, readiness and metrics.
@@ -236,7 +246,10 @@ impl Replica {
     }
 }
 
-fn is_ready(address: SocketAddr) -> bool {
+fn is_ready(address: SocketAddr, over_tls: bool) -> bool {
+    if over_tls {
+        return listens(address);
+    }
     http::get(address, "/readyz").is_some_and(|response| response.status == 200)
 }
 
@@ -258,6 +271,7 @@ mod tests {
                 dns: Port::reserve(),
                 arguments: Vec::new(),
                 environment: Vec::new(),
+                over_tls: false,
             };
             let flags = setup.line().into_iter().map(|word| word.split('=').next().unwrap().to_owned());
             flags.collect::<Vec<_>>()

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha512};
 
+use crate::certificates::Certificates;
+
 /// One cluster's configuration; every program of it reads the same.
 #[derive(Clone, Debug)]
 pub struct Configuration {
@@ -48,6 +50,28 @@ impl Configuration {
     pub fn add_peer(&mut self, identifier: &str, at: SocketAddr) {
         let more = Map::from_iter([("insecure".to_owned(), json!(true))]);
         self.peers.push(PeerOf { identifier: identifier.to_owned(), url: format!("http://{at}"), more });
+    }
+
+    /// Over TLS, with client certificates: for its front ends, and to all its peers.
+    pub(super) fn over_tls(&mut self, certificates: &Certificates) {
+        let server = json!({
+            "cert": certificates.server_certificate(),
+            "key": certificates.server_key(),
+            "clientCa": certificates.authority(),
+        });
+        self.more.insert("tls".to_owned(), json!({"http": server}));
+        self.more.remove("listen");
+        for peer in &mut self.peers {
+            peer.url = peer.url.replace("http://", "https://");
+            peer.more.remove("insecure");
+            for (key, file) in [
+                ("caFile", certificates.authority()),
+                ("clientCertFile", certificates.client_certificate()),
+                ("clientKeyFile", certificates.client_key()),
+            ] {
+                peer.more.insert(key.to_owned(), json!(file));
+            }
+        }
     }
 
     /// The file: JSON is YAML.

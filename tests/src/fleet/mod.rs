@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::cluster::{Clusters, Mode};
 use crate::proxy::Proxy;
 use crate::wait;
@@ -39,6 +40,7 @@ pub struct Fleet {
     links: Vec<Link>,
     configurations: Vec<Configuration>,
     folder: TempDir,
+    _certificates: Option<Certificates>,
 }
 
 /// The way from the operators of one cluster to the front ends of another.
@@ -57,9 +59,17 @@ pub struct FleetOptions {
     count: usize,
     adjust: fn(&mut Configuration),
     beside_tests: bool,
+    over_tls: bool,
 }
 
 impl FleetOptions {
+    /// With TLS between the clusters, and client certificates.
+    pub fn over_tls(mut self) -> Self {
+        self.over_tls = true;
+        self.world = self.world.over_tls();
+        self
+    }
+
     /// With another adjustment of each cluster's configuration than none.
     pub fn adjust(mut self, adjust: fn(&mut Configuration)) -> Self {
         self.adjust = adjust;
@@ -87,7 +97,8 @@ impl FleetOptions {
     /// Starts it: every program is ready, and every cluster has heard every other.
     #[track_caller]
     pub fn start(self) -> Fleet {
-        let FleetOptions { world, replicas, count, adjust, beside_tests } = self;
+        let FleetOptions { world, replicas, count, adjust, beside_tests, over_tls } = self;
+        let certificates = over_tls.then(Certificates::new);
         let folder = TempDir::with_prefix("mci-test-").expect("a folder for configurations can be made");
         let clusters =
             Arc::new(if beside_tests { Clusters::start_beside_tests(count) } else { Clusters::start(count) });
@@ -113,13 +124,16 @@ impl FleetOptions {
             for link in links.iter().filter(|link| link.from == *name) {
                 configuration.add_peer(link.to, link.proxy.address());
             }
+            if let Some(certificates) = &certificates {
+                configuration.over_tls(certificates);
+            }
             adjust(&mut configuration);
             fs::write(file(name), configuration.text()).expect("a configuration can be written");
             configurations.push(configuration);
         }
         let spawned: Vec<_> = starting.into_iter().map(Starting::spawn).collect();
         let worlds = spawned.into_iter().map(crate::world::Spawned::when_ready).collect();
-        let fleet = Fleet { worlds, links, configurations, folder };
+        let fleet = Fleet { worlds, links, configurations, folder, _certificates: certificates };
         fleet.wait_until_all_alive();
         fleet
     }
@@ -129,7 +143,14 @@ impl Fleet {
     /// To be started with more than is said by default: heartbeats each second, stale after three.
     pub fn options(count: usize) -> FleetOptions {
         assert!((2..=NAMES.len()).contains(&count), "two to four clusters, not {count}");
-        FleetOptions { world: World::options(), replicas: 1, count, adjust: |_| {}, beside_tests: false }
+        FleetOptions {
+            world: World::options(),
+            replicas: 1,
+            count,
+            adjust: |_| {},
+            beside_tests: false,
+            over_tls: false,
+        }
     }
 
     /// One replica of each program in each of so many clusters.

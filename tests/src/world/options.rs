@@ -28,6 +28,7 @@ pub struct Options {
     behind_proxies: bool,
     beyond: Option<Beyond>,
     gateway_api: bool,
+    over_tls: bool,
 }
 
 impl Default for Options {
@@ -44,6 +45,7 @@ impl Default for Options {
             behind_proxies: false,
             beyond: None,
             gateway_api: false,
+            over_tls: false,
         }
     }
 }
@@ -124,6 +126,12 @@ impl Options {
         self
     }
 
+    /// With front ends whose configuration says that they speak TLS.
+    pub(crate) fn over_tls(mut self) -> Self {
+        self.over_tls = true;
+        self
+    }
+
     /// With the definitions of the Gateway API, before MCI starts.
     pub fn gateway_api(mut self) -> Self {
         self.gateway_api = true;
@@ -169,6 +177,9 @@ impl Options {
     #[track_caller]
     pub(super) fn setup(&self, cluster: &Cluster, server: SocketAddr, mode: Mode) -> Setup {
         let mut setup = cluster.mci_at(server, mode, NAMESPACE, &self.identifier);
+        if self.over_tls && mode == Mode::FrontEnd {
+            setup = setup.over_tls();
+        }
         for (_, argument) in self.arguments.iter().filter(|(of, _)| *of == mode) {
             setup = setup.argument(argument);
         }

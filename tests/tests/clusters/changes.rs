@@ -8,7 +8,7 @@ use mci_tests::checker::Checker;
 use mci_tests::cluster::Mode;
 use mci_tests::fleet::Fleet;
 use mci_tests::mci::mci;
-use mci_tests::world::{CALM, LEADERLESS, UNLIMITED};
+use mci_tests::world::{CALM, LEADERLESS, NAMESPACE, UNLIMITED, gslb};
 
 use crate::{all_of, expose, here, nothing, patient};
 
@@ -140,6 +140,43 @@ fn r24_a_cluster_is_drained_from_outside_while_its_own_control_plane_is_down() {
     runs(command.args(["undrain", "west"]));
     fleet.draws(NAME, "A", &[WEST, EAST]);
     load.none_failed_none_wrong(&east.phase("both again", back, all_of([WEST, EAST])));
+}
+
+#[test]
+fn what_a_peer_sent_is_deleted_by_mistake_and_is_sent_again() {
+    if !here() {
+        return;
+    }
+    let fleet = patient(2).start();
+    for world in &fleet.worlds {
+        expose(world, TEAM, NAME, &nothing());
+    }
+    // So many that their going at once is held (R26).
+    let names: Vec<String> = (0..30).map(|number| format!("app-{number}.west.gslb.example.com")).collect();
+    let west = fleet.world("west");
+    west.apply(&gslb(
+        TEAM,
+        "many",
+        ("Ingress", "app"),
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    ));
+    for name in &names {
+        fleet.answers(name, "A", WEST);
+    }
+    fleet.draws(NAME, "A", &[WEST, EAST]);
+    let loads = [fleet.load(NAME), fleet.load(&names[0])];
+    let rights = [all_of([WEST, EAST]), all_of([WEST])];
+    let east = fleet.world("east");
+    east.api().delete_all("clustercaches.multicluster.veccsolutions.io", NAMESPACE).unwrap();
+    fleet.wait_until_equal();
+    fleet.draws(NAME, "A", &[WEST, EAST]);
+    for name in &names {
+        fleet.answers(name, "A", WEST);
+    }
+    for (load, right) in loads.into_iter().zip(rights) {
+        let table = Checker::new(CALM).phase("all the time", load.began(), right);
+        load.none_failed_none_wrong(&table);
+    }
 }
 
 #[track_caller]

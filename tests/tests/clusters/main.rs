@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use mci_tests::fleet::{Fleet, FleetOptions};
+use mci_tests::fleet::{Configuration, Fleet, FleetOptions};
 use mci_tests::load::Answer;
 use mci_tests::require::{self, Component};
 use mci_tests::world::{CALM, INGRESSES, World, gslb, ingress};
@@ -18,6 +18,8 @@ mod changes;
 mod deaf;
 mod deaths;
 mod links;
+mod many;
+mod trust;
 
 /// Whether this machine has all that a fleet consists of; else the calling test is skipped.
 fn here() -> bool {
@@ -30,10 +32,12 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 /// A fleet in which clusters are stale after [`TIMEOUT`].
 #[track_caller]
 fn patient(count: usize) -> FleetOptions {
-    Fleet::options(count).adjust(|configuration| {
-        let heartbeat = json!({"check": "1s", "set": "1s", "timeout": format!("{}s", TIMEOUT.as_secs())});
-        configuration.more.insert("heartbeat".to_owned(), heartbeat);
-    })
+    Fleet::options(count).adjust(be_patient)
+}
+
+fn be_patient(configuration: &mut Configuration) {
+    let heartbeat = json!({"check": "1s", "set": "1s", "timeout": format!("{}s", TIMEOUT.as_secs())});
+    configuration.more.insert("heartbeat".to_owned(), heartbeat);
 }
 
 /// How long an answer may lag behind around a cluster's death: the timeout and 1.5 s, and what a busy machine takes.
