@@ -18,6 +18,7 @@ mod changes;
 mod deaf;
 mod deaths;
 mod links;
+mod rest;
 
 /// Whether this machine has all that a fleet consists of; else the calling test is skipped.
 fn here() -> bool {
