@@ -273,6 +273,11 @@ fn wrong_mailbox(email: &str) -> Option<String> {
         .map(|problem| problem.message)
 }
 
+/// As a function of its own: a method's lifetimes are not general enough.
+fn boolean(reader: &mut Reader<'_>, node: &Node<'_>, path: &Path<'_>) -> Option<bool> {
+    reader.boolean(node, path)
+}
+
 fn heartbeat(keys: &mut Keys<'_, '_>) -> Heartbeat {
     let check = keys.duration("heartbeat.check", SECOND, Duration::from_millis(100));
     let set = keys.duration("heartbeat.set", SECOND * 10, Duration::from_millis(100));
@@ -322,7 +327,7 @@ fn listen(keys: &mut Keys<'_, '_>, component: Component) -> ListenOn {
         grpc: keys.value("listen.grpc", vec![Listen::Tcp(loopback)], value::grpc),
         dns: keys.value("listen.dns", Vec::new(), value::dns),
         http: keys.value("listen.http", vec![http_default(component)], value::http).pop(),
-        insecure: keys.value("listen.insecure", false, |reader, node, path| reader.boolean(node, path)),
+        insecure: keys.value("listen.insecure", false, boolean),
     }
 }
 

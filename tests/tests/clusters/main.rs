@@ -19,6 +19,7 @@ mod deaf;
 mod deaths;
 mod links;
 mod many;
+mod rest;
 mod trust;
 
 /// Whether this machine has all that a fleet consists of; else the calling test is skipped.

@@ -124,7 +124,7 @@ fn tell(cluster: &ClusterId, event: &PollEvent) {
         }
         PollEvent::NoView => info!(%cluster, "A REST peer has no view of its own cluster now"),
         PollEvent::Unanswered(error) => {
-            warn!(%cluster, %error, "A REST peer does not tell what it publishes")
+            warn!(%cluster, %error, "A REST peer does not tell what it publishes");
         }
         // The store has named it already.
         PollEvent::Refused(error) => debug!(%cluster, %error, "A hostname is not taken from a REST peer"),
