@@ -246,15 +246,15 @@ mod tests {
 
     use super::*;
 
-    fn net(last: u32) -> Option<IpNet> {
-        Some(network(IpAddr::V4(Ipv4Addr::from_bits(last << 8))))
+    fn net(last: u32) -> IpNet {
+        network(IpAddr::V4(Ipv4Addr::from_bits(last << 8)))
     }
 
     #[test]
     fn each_network_has_its_tokens_and_gets_them_back() {
         let (mut buckets, begin) = (Buckets::default(), Instant::now());
         let mut granted = |network, at: u64| {
-            (0..5).filter(|_| buckets.take(net(network), 3, begin + Duration::from_secs(at))).count()
+            (0..5).filter(|_| buckets.take(Some(net(network)), 3, begin + Duration::from_secs(at))).count()
         };
         assert_eq!(
             [granted(1, 0), granted(1, 0), granted(2, 0), granted(1, 1), granted(1, 60)],
@@ -266,10 +266,10 @@ mod tests {
     fn networks_beyond_count_share_one_bucket_until_others_are_full_again() {
         let (mut buckets, begin) = (Buckets::default(), Instant::now());
         let most = u32::try_from(NETWORKS).unwrap();
-        let all = (0..most).all(|network| buckets.take(net(network), 1, begin));
-        let beyond = [most, most + 1].map(|network| buckets.take(net(network), 1, begin));
+        let all = (0..most).all(|network| buckets.take(Some(net(network)), 1, begin));
+        let beyond = [most, most + 1].map(|network| buckets.take(Some(net(network)), 1, begin));
         assert_eq!((all, beyond), (true, [true, false]));
-        assert!(buckets.take(net(most + 1), 1, begin + Duration::from_secs(2)));
+        assert!(buckets.take(Some(net(most + 1)), 1, begin + Duration::from_secs(2)));
         assert_eq!(buckets.of.len(), 1);
     }
 

@@ -191,6 +191,7 @@ async fn a_write_at_an_old_version_is_a_conflict_and_never_brings_back_what_was_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 async fn leads_beats_applies_a_status_and_tells_events() {
     if !require::present(&[Component::Kubernetes]) {
         return;
