@@ -80,16 +80,16 @@ fn a_cluster_of_the_net_application_is_told_and_heard_beside_one_of_the_stream()
 
     // Its application dies, then ours, and both come back.
     assert_eq!(caller.host(NAME, &[]), Some(204));
-    west.answers(NAME, "A", WEST);
+    west.draws(NAME, "A", &[WEST]);
     west.cluster().scale(TEAM, "app", 0);
     holds(&old, None);
     assert_eq!(posted(), Some(204));
-    west.answers(NAME, "A", OLD);
+    west.draws(NAME, "A", &[OLD]);
     west.cluster().scale(TEAM, "app", 1);
     holds(&old, Some(&told));
     west.draws(NAME, "A", &[WEST, OLD]);
 
     // It dies whole: its heartbeats are missed.
     drop(beating);
-    west.answers_within(stale_within(), NAME, "A", WEST);
+    west.draws_within(stale_within(), NAME, "A", &[WEST]);
 }
