@@ -49,7 +49,7 @@ fn a_cluster_of_the_net_application_is_told_and_heard_beside_one_of_the_stream()
     if !here() {
         return;
     }
-    let mut fleet = patient(2).start();
+    let mut fleet = patient(3).start();
     let mut old = DotNet::start(Settings::new(&key("west", CALLED), "west").timeout(ITS_TIMEOUT));
     fleet.configure("west", |west| west.add_peer(CALLED, old.address()));
     let west = fleet.world("west");
@@ -76,7 +76,9 @@ fn a_cluster_of_the_net_application_is_told_and_heard_beside_one_of_the_stream()
     let posted = || caller.host(NAME, &[(OLD, 0, 50)]);
     wait::until_true("its hostname is taken", || posted() == Some(204));
     west.draws(NAME, "A", &[WEST, OLD]);
-    fleet.world("east").answers(NAME, "A", WEST);
+    for other in ["east", "north"] {
+        fleet.world(other).answers(NAME, "A", WEST);
+    }
 
     // Its application dies, then ours, and both come back.
     assert_eq!(caller.host(NAME, &[]), Some(204));
