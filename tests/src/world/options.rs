@@ -101,9 +101,24 @@ impl Options {
     /// [`Component::Faketime`]: crate::require::Component::Faketime
     #[track_caller]
     pub fn clock(self, mode: Mode, offset: &str) -> Self {
+        self.faked(mode).variable_of(mode, "FAKETIME", offset)
+    }
+
+    /// The same, as a file says at any moment, so that they can jump.
+    #[track_caller]
+    pub fn clock_file(self, mode: Mode, file: &Path) -> Self {
+        let file = file.to_str().expect("a path of ours is UTF-8");
+        self.faked(mode).variable_of(mode, "FAKETIME_TIMESTAMP_FILE", file).variable_of(
+            mode,
+            "FAKETIME_NO_CACHE",
+            "1",
+        )
+    }
+
+    #[track_caller]
+    fn faked(self, mode: Mode) -> Self {
         let library = faketime().expect("a test that moves clocks asks for libfaketime first");
         self.variable_of(mode, "LD_PRELOAD", library.to_str().expect("a path of Debian's is UTF-8"))
-            .variable_of(mode, "FAKETIME", offset)
             // Nobody's monotonic clock jumps.
             .variable_of(mode, "DONT_FAKE_MONOTONIC", "1")
     }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 mod answers;
 mod changes;
+mod clocks;
 mod deaf;
 mod deaths;
 mod links;
