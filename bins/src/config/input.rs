@@ -142,9 +142,10 @@ impl<'a> Input<'a> {
         };
         let value = match key.shape {
             _ if is_yaml => return self.give_yaml(key.path, source),
-            Shape::Scalar => match value.trim().parse() {
-                Ok(number) => Value::Integer(number),
-                Err(_) => text(value),
+            Shape::Scalar => match value.trim() {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                other => other.parse().map_or_else(|_| text(other), Value::Integer),
             },
             Shape::List => {
                 let parts = value.split(',').filter(|part| !part.trim().is_empty());

@@ -426,6 +426,9 @@ fn a_front_end_needs_a_certificate_or_to_be_told_that_it_needs_none() {
     );
     // To other programs none of that matters.
     assert!(!file("").listen.insecure);
+    // Truth comes as text, too.
+    let insecure = |text| environment(&[("MCI_LISTEN_INSECURE", text)]).listen.insecure;
+    assert_eq!([insecure("true"), insecure("false")], [true, false]);
 }
 
 #[test]
